@@ -1,0 +1,34 @@
+"""What is done to an image: blurs, derivatives and other linear operators, each with an exact adjoint.
+
+Every operator is a `pylops.LinearOperator`, keeps the shape and the precision of its argument, and tells solvers
+through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to invert.
+"""
+
+from ._backend import get_workers, set_workers
+from .base import Identity, Operator
+from .blur import Blur
+from .derivatives import FirstDerivative, Gradient
+from .interop import aslinearoperator, from_functions
+from .sampling import Crop
+from .stack import Stack
+from .structure import gram_symbol, norm_bound, split, symbol
+from .transforms import Fourier
+
+__all__ = [
+    "Blur",
+    "Crop",
+    "FirstDerivative",
+    "Fourier",
+    "Gradient",
+    "Identity",
+    "Operator",
+    "Stack",
+    "aslinearoperator",
+    "from_functions",
+    "get_workers",
+    "gram_symbol",
+    "norm_bound",
+    "set_workers",
+    "split",
+    "symbol",
+]

@@ -1,0 +1,103 @@
+"""Where arrays and FFTs come from, and how many threads they may use.
+
+Every other module asks here. Today the answer is NumPy with ``scipy.fft``; another array
+library is one more entry in `namespace` and `fft_namespace`.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+_workers: int | None = None
+
+
+def namespace(*arrays: Any) -> ModuleType:
+    """Return the array library that `arrays` belong to."""
+    return np
+
+
+def fft_namespace(*arrays: Any) -> ModuleType:
+    """Return the FFT library that goes with `arrays`, in the manner of ``scipy.fft``."""
+    return scipy.fft
+
+
+def get_workers() -> int:
+    """Return the number of threads that FFTs and kernels may use.
+
+    It is what `set_workers` was given, else the environment variable ``UNBLUR_WORKERS``,
+    else the number of processors that this process may run on.
+    """
+    if _workers is not None:
+        return _workers
+    setting = os.environ.get("UNBLUR_WORKERS")
+    if setting is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not setting.isdecimal() or int(setting) < 1:
+        raise ValueError(f"UNBLUR_WORKERS is {setting!r}; set it to a whole number of threads, 1 or more")
+    return int(setting)
+
+
+def set_workers(workers: int | None) -> None:
+    """Set the number of threads that FFTs and kernels may use.
+
+    Parameters
+    ----------
+    workers : int or None
+        A number of threads, 1 or more; None goes back to the default of `get_workers`.
+
+    Raises
+    ------
+    ValueError
+        If `workers` is below 1.
+    """
+    global _workers
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}; give 1 or more, or None for the default")
+    _workers = workers
+
+
+def good_fft_size(n: int) -> int:
+    """Return the smallest size from `n` on whose real FFT is fast."""
+    return int(scipy.fft.next_fast_len(n, real=True))
+
+
+def working_dtype(*dtypes: Any) -> np.dtype[Any]:
+    """Return the floating-point type to compute in, for data of these types.
+
+    float16 goes to float32, integers and booleans to float64, longer types to double precision; the
+    result is complex where one of the types is.
+
+    Raises
+    ------
+    TypeError
+        If a type is not numeric.
+    """
+    for dtype in dtypes:
+        if np.dtype(dtype).kind not in "biufc":
+            raise TypeError(f"an array has dtype {np.dtype(dtype)}; numbers are needed: convert it with .astype(float)")
+    joint = np.result_type(*dtypes, np.float32) if all(_is_short(d) for d in dtypes) else np.dtype(np.float64)
+    if any(np.dtype(d).kind == "c" for d in dtypes):
+        return np.dtype(np.complex64 if joint.itemsize <= 8 and joint.kind == "c" else np.complex128)
+    return joint
+
+
+def _is_short(dtype: Any) -> bool:
+    return np.dtype(dtype) in (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
+
+
+def real_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the real type of the same precision as `dtype`."""
+    return np.empty(0, dtype).real.dtype
+
+
+def sum_of_squares(x: Any, weights: Any = None) -> float:
+    """Return Σ w|x|², accumulated in float64 whatever the type of `x`, without a copy of it."""
+    parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+    if weights is None:
+        return float(sum(np.einsum("...,...->", p, p, dtype=np.float64) for p in map(np.ravel, parts)))
+    return float(sum(np.einsum("i,i,i->", *map(np.ravel, (weights, p, p)), dtype=np.float64) for p in parts))

@@ -1,0 +1,228 @@
+"""The base of every operator here: a PyLops operator that keeps shape and precision, and knows its structure."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pylops
+
+from ._arguments import read_dims
+from ._backend import working_dtype
+
+
+class Operator(pylops.LinearOperator):
+    """A linear operator on arrays of shape `dims`, giving arrays of shape `dimsd`.
+
+    A subclass writes `_apply` and `_apply_adjoint` on n-D arrays; sums, products, adjoints, stacks and
+    all PyLops and SciPy solvers then take it. The precision of the result follows that of the argument.
+
+    Parameters
+    ----------
+    dims, dimsd : tuple of int
+        Shape of the argument and of the result.
+    dtype : dtype, optional
+        What is declared to PyLops and SciPy. A complex one also makes every result complex.
+
+    Notes
+    -----
+    `symbol`, `gram_symbol`, `split` and `norm_bound` are how an operator tells solvers what makes it easy to
+    invert. Each answers None where the operator cannot say, and a solver then iterates.
+    """
+
+    #: number of FFTs of the size of the image that one `apply` takes; plans add these up
+    ffts: int = 0
+    __array_ufunc__ = None
+
+    def __init__(self, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any = np.float64) -> None:
+        super().__init__(dtype=np.dtype(dtype), dims=dims, dimsd=dimsd)
+
+    # -- what a subclass writes ---------------------------------------------------------------------
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        """Return A x, written to `out` where that is not None."""
+        raise TypeError(f"{type(self).__name__} does not define _apply")
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        """Return Aᴴ y, written to `out` where that is not None."""
+        raise TypeError(f"{type(self).__name__} does not define _apply_adjoint")
+
+    def symbol(self, transform: Any) -> Any:
+        """Return the eigenvalues of A where `transform` diagonalises it, broadcastable to `transform.shape`; else None."""
+        return None
+
+    def gram_symbol(self, transform: Any) -> Any:
+        """Return the eigenvalues of AᴴA, real and not negative, where `transform` diagonalises it; else None."""
+        symbol = self.symbol(transform)
+        return None if symbol is None else np.abs(symbol) ** 2
+
+    def split(self) -> tuple[Any, Any] | None:
+        """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""
+        return None
+
+    def norm_bound(self) -> float | None:
+        """Return an upper bound of the operator norm where one is cheap; else None."""
+        return None
+
+    # -- what callers use ---------------------------------------------------------------------------
+
+    def apply(self, x: Any, out: Any = None) -> Any:
+        """Return A x.
+
+        Parameters
+        ----------
+        x : array of shape `dims`
+        out : array of shape `dimsd`, optional
+            Where to write the result.
+
+        Returns
+        -------
+        array of shape `dimsd`
+            `out` where that was given.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the shape or the type of `x` or `out` does not fit.
+        """
+        x = self._read(x, self.dims, "x")
+        return self._apply(x, self._check_out(out, self.dimsd, x))
+
+    def apply_adjoint(self, y: Any, out: Any = None) -> Any:
+        """Return Aᴴ y; as `apply`, with `dims` and `dimsd` exchanged."""
+        y = self._read(y, self.dimsd, "y")
+        return self._apply_adjoint(y, self._check_out(out, self.dims, y))
+
+    def _read(self, x: Any, shape: tuple[int, ...], name: str) -> Any:
+        x = np.asarray(x)
+        if x.shape != shape:
+            raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here{_axes_hint(x.shape, shape)}")
+        declared = np.complex64 if self.dtype.kind == "c" else np.float16
+        return x.astype(working_dtype(x.dtype, declared), copy=False)
+
+    def _check_out(self, out: Any, shape: tuple[int, ...], x: Any) -> Any:
+        if out is not None and (out.shape != shape or out.dtype != x.dtype):
+            raise ValueError(f"out has shape {out.shape} and dtype {out.dtype}; give one of {shape} and {x.dtype}, or None")
+        return out
+
+    # -- PyLops's side ------------------------------------------------------------------------------
+
+    def _matvec(self, x: Any) -> Any:
+        return self.apply(x.reshape(self.dims)).ravel()
+
+    def _rmatvec(self, x: Any) -> Any:
+        return self.apply_adjoint(x.reshape(self.dimsd)).ravel()
+
+    def dot(self, x: Any) -> Any:
+        """Return A x for an array, the product for an operator, A scaled for a number.
+
+        An n-D array is taken for an image whatever PyLops's process-wide switch for n-D products says,
+        because a PyLops solver in another thread flips it.
+        """
+        if np.isscalar(x):
+            return super().dot(_python_scalar(x))
+        shape = getattr(x, "shape", None)
+        if isinstance(x, np.ndarray) and shape is not None and len(shape) > 1:
+            if shape == tuple(self.dims):
+                return self.apply(x)
+            if len(self.dims) > 1 and shape[0] != self.shape[1]:
+                self._read(x, tuple(self.dims), "x")
+        return super().dot(x)
+
+    def __rmul__(self, x: Any) -> Any:
+        return super().__rmul__(_python_scalar(x) if np.isscalar(x) else x)
+
+    def _adjoint(self) -> Any:
+        return Adjoint(self)
+
+    def _transpose(self) -> Any:
+        return super()._transpose() if self.dtype.kind == "c" else Adjoint(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_cache"} | ({"_cache": {}} if "_cache" in self.__dict__ else {})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_sizes(self.dims)} → {_sizes(self.dimsd)})"
+
+
+class Adjoint(Operator):
+    """Aᴴ, with the structure of A."""
+
+    def __init__(self, A: Operator) -> None:
+        super().__init__(tuple(A.dimsd), tuple(A.dims), A.dtype)
+        self.A = A
+        self.ffts = A.ffts
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        return self.A.apply_adjoint(x, out)
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return self.A.apply(y, out)
+
+    def symbol(self, transform: Any) -> Any:
+        symbol = self.A.symbol(transform)
+        return None if symbol is None else np.conj(symbol)
+
+    def norm_bound(self) -> float | None:
+        return self.A.norm_bound()
+
+    def _adjoint(self) -> Operator:
+        return self.A
+
+    def __repr__(self) -> str:
+        return f"{self.A!r}ᴴ"
+
+
+class Identity(Operator):
+    """The identity on arrays of shape `dims`.
+
+    Parameters
+    ----------
+    dims : tuple of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import Identity
+    >>> Identity((3,)).apply(np.array([1.0, 2.0, 3.0]))
+    array([1., 2., 3.])
+    """
+
+    def __init__(self, dims: Any) -> None:
+        sizes = read_dims(dims)
+        super().__init__(sizes, sizes)
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        if out is None:
+            return x.copy()
+        out[...] = x
+        return out
+
+    _apply_adjoint = _apply
+
+    def symbol(self, transform: Any) -> Any:
+        return np.ones((1,) * len(transform.dims)) if transform.dims == self.dims else None
+
+    def norm_bound(self) -> float:
+        return 1.0
+
+    def _adjoint(self) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return "I"
+
+
+def _python_scalar(x: Any) -> Any:
+    # a NumPy scalar would promote float32 images to float64
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def _axes_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if len(shape) > len(wanted) and (shape[: len(wanted)] == wanted or shape[-len(wanted) :] == wanted):
+        return "; for colour, batch or time axes make the operator for the whole shape and name `axes`"
+    return ""
+
+
+def _sizes(dims: tuple[int, ...]) -> str:
+    return "×".join(map(str, dims))

@@ -1,0 +1,267 @@
+"""Convolution with a point-spread function, as an operator with an exact adjoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._backend import good_fft_size, real_dtype
+from .base import Operator
+from .boundaries import Extension
+from .sampling import Crop
+from .transforms import Fourier
+
+
+class Blur(Operator):
+    r"""Convolution with a point-spread function.
+
+    .. math:: (A x)_i = \sum_k h_k \, x_{i - (k - c)}
+
+    Parameters
+    ----------
+    psf : array
+        The point-spread function h, used as given (it is not normalised). Of ``len(axes)`` dimensions, one PSF for
+        all, or of ``len(shape)``, one for each channel; the other axes then have the image's size or 1.
+    shape : tuple of int
+        Shape of the blurred image.
+    boundary : {"periodic", "zero", "reflect", "mirror", "nearest", "unknown"}
+        What x is beyond the edges of the image. ``"unknown"`` assumes nothing: x lives on the larger grid that the image
+        saw, of shape ``A.dims``, and ``A.crop(x)`` is its part inside the image. Photographs need this one.
+    axes : int or tuple of int, optional
+        The axes that are blurred; may be left out where the PSF has as many dimensions as the image.
+    center : int or tuple of int, optional
+        Index of the PSF's origin along each axis; by default its middle, ``n // 2``.
+    dims : tuple of int, optional
+        With ``boundary="unknown"``, a larger shape for x, the image at its middle, so that several blurs share one x.
+
+    Attributes
+    ----------
+    dims, dimsd : tuple of int
+        Shape of x and of the blurred image.
+    psf, boundary, axes, center
+        As given, read.
+
+    Raises
+    ------
+    ValueError
+        If the PSF is empty, all zero or not finite, or if an argument does not fit the others.
+    TypeError
+        If the PSF is not numeric.
+
+    Notes
+    -----
+    An apply takes one forward and one inverse real FFT on the padded grid; spectra of the PSF are computed once for
+    each precision. The adjoint transposes the continuation at the edges exactly: margins are folded back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import Blur
+    >>> A = Blur(np.ones(3) / 3, (4,), boundary="reflect")
+    >>> A.apply(np.array([0.0, 3.0, 6.0, 9.0])).round(12)
+    array([1., 3., 6., 8.])
+    >>> Blur(np.ones((3, 5)), (60, 60, 3), axes=(0, 1), boundary="unknown").dims
+    (64, 64, 3)
+    """
+
+    ffts = 2
+
+    def __init__(
+        self,
+        psf: Any,
+        shape: Any,
+        *,
+        boundary: str,
+        axes: int | Sequence[int] | None = None,
+        center: int | Sequence[int] | None = None,
+        dims: Any = None,
+    ) -> None:
+        shape = read_dims(shape, "shape")
+        self.psf = _read_psf(psf)
+        self.boundary = read_choice(boundary, BOUNDARIES, "boundary")
+        if axes is None and self.psf.ndim != len(shape):
+            raise ValueError(
+                f"psf has {self.psf.ndim} dimensions and shape is {shape}; name the axes that are blurred, such as axes=(0, 1)"
+            )
+        self.axes = read_axes(axes, len(shape))
+        per_axis = self._psf_sizes(shape)
+        self.center = _read_center(center, per_axis)
+        if dims is not None and boundary != "unknown":
+            raise ValueError(f"dims is {dims!r}, but with boundary={boundary!r} x has the image's shape; leave dims out")
+
+        # along each blurred axis: x is continued, convolved on a periodic grid, and cut at `start`
+        model, grid, start = list(shape), list(shape), [0] * len(shape)
+        forced = None if dims is None else read_dims(dims)
+        self._extensions: list[Extension] = []
+        for axis, size, c in zip(self.axes, per_axis, self.center, strict=True):
+            n, before, after = shape[axis], size - 1 - c, c
+            if boundary == "unknown":
+                model[axis] = good_fft_size(n + size - 1) if forced is None else forced[axis]
+                start[axis] = before if forced is None else (model[axis] - n) // 2
+                if start[axis] < before or model[axis] - start[axis] - n < after:
+                    raise ValueError(
+                        f"dims is {dims}, too small along axis {axis}; a centred image needs {n + 2 * max(before, after)}"
+                    )
+                grid[axis] = model[axis]
+            elif boundary == "zero":
+                grid[axis] = good_fft_size(n + min(max(before, after), n - 1))
+            elif boundary != "periodic":
+                self._extensions.append(Extension(axis, n, before, after, boundary))
+                grid[axis] = good_fft_size(n + size - 1)
+                start[axis] = before
+        if forced is not None and forced != tuple(model):
+            raise ValueError(f"dims is {dims}; along the axes that are not blurred it must be as shape, {shape}")
+        super().__init__(tuple(model), shape, np.complex128 if np.iscomplexobj(self.psf) else np.float64)
+        self._grid, self._start = tuple(grid), tuple(start)
+        self._cache: dict[Any, Any] = {}
+
+    def _psf_sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if self.psf.ndim == len(self.axes):
+            return self.psf.shape
+        if self.psf.ndim != len(shape):
+            raise ValueError(
+                f"psf has {self.psf.ndim} dimensions; give {len(self.axes)}, one for each of axes {self.axes}, "
+                f"or {len(shape)}, a PSF for each channel"
+            )
+        for axis in set(range(len(shape))) - set(self.axes):
+            if self.psf.shape[axis] not in (1, shape[axis]):
+                raise ValueError(
+                    f"psf has size {self.psf.shape[axis]} along axis {axis}, which is not blurred; give 1 or {shape[axis]}"
+                )
+        return tuple(self.psf.shape[axis] for axis in self.axes)
+
+    # -- the convolution ----------------------------------------------------------------------------
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        transform = Fourier(self._grid, self.axes, real=x.dtype.kind == "f")
+        for extension in self._extensions:
+            x = extension.apply(x)
+        spectrum = transform.forward(x)
+        spectrum *= self._spectrum(x.dtype)
+        return _deliver(transform.inverse(spectrum, self.dimsd), out)
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        transform = Fourier(self._grid, self.axes, real=y.dtype.kind == "f")
+        spectrum = transform.forward(y)
+        spectrum *= self._spectrum(y.dtype, adjoint=True)
+        extended = list(self.dims)
+        for extension in self._extensions:
+            extended[extension.axis] = extension.sources.size
+        x = transform.inverse(spectrum, tuple(extended))
+        for extension in reversed(self._extensions):
+            x = extension.apply_adjoint(x)
+        return _deliver(x, out)
+
+    def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
+        key = (np.dtype(dtype), adjoint)
+        if key not in self._cache:
+            kernel = self._kernel(self._grid, self._start)
+            spectrum = Fourier(kernel.shape, self.axes, real=key[0].kind == "f").forward(kernel)
+            precision = np.result_type(real_dtype(dtype), np.complex64)
+            self._cache[key] = (spectrum.conj() if adjoint else spectrum).astype(precision)
+        return self._cache[key]
+
+    def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
+        """Return the PSF on a periodic grid, its origin moved to −start, wrapped as often as it takes."""
+        psf = self.psf
+        if psf.ndim < len(grid):
+            psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(self.axes)))
+        kernel_shape, places = list(psf.shape), [np.arange(n) for n in psf.shape]
+        for axis, c in zip(self.axes, self.center, strict=True):
+            offsets = np.arange(psf.shape[axis]) - c
+            if self.boundary == "zero":
+                # taps that reach beyond the image from anywhere in it meet nothing but zeros
+                reach = np.abs(offsets) < self.dimsd[axis]
+                psf, offsets = np.compress(reach, psf, axis), offsets[reach]
+            kernel_shape[axis] = grid[axis]
+            places[axis] = (offsets - start[axis]) % grid[axis]
+        kernel = np.zeros(kernel_shape, psf.dtype)
+        np.add.at(kernel, np.ix_(*places), psf)
+        return kernel
+
+    # -- structure ----------------------------------------------------------------------------------
+
+    def symbol(self, transform: Any) -> Any:
+        fits = isinstance(transform, Fourier) and transform.dims == self.dims and set(self.axes) <= set(transform.axes)
+        if self.boundary != "periodic" or not fits or (transform.real and self.dtype.kind == "c"):
+            return None
+        kernel = self._kernel(self.dims, [0] * len(self.dims))
+        halved = transform.real and transform.axes[-1] in self.axes
+        return Fourier(kernel.shape, self.axes, real=halved).forward(kernel)
+
+    def split(self) -> tuple[Crop, Blur] | None:
+        if self.boundary != "unknown":
+            return None
+        K = Blur(self.psf, self.dims, boundary="periodic", axes=self.axes, center=self.center)
+        return Crop(self.dims, self.field_of_view), K
+
+    def norm_bound(self) -> float:
+        if "norm" not in self._cache:
+            edges = np.prod([extension.norm() for extension in self._extensions])
+            spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+            self._cache["norm"] = float(np.abs(spectrum).max() * edges)
+        return self._cache["norm"]  # type: ignore[no-any-return]
+
+    # -- the field of view --------------------------------------------------------------------------
+
+    @property
+    def field_of_view(self) -> tuple[slice, ...]:
+        """Where the image lies in x."""
+        start = self._start if self.boundary == "unknown" else (0,) * len(self.dims)
+        return tuple(slice(s, s + n) for s, n in zip(start, self.dimsd, strict=True))
+
+    def crop(self, x: Any) -> Any:
+        """Return the part of `x`, of shape `dims`, that lies inside the image; a view."""
+        return x[self.field_of_view]
+
+    def extend(self, y: Any) -> Any:
+        """Return an array of shape `dims` whose crop is the image `y`; the margin joins opposite edges smoothly."""
+        x = np.asarray(y)
+        for axis in self.axes if self.boundary == "unknown" else ():
+            margin = self.dims[axis] - self.dimsd[axis]
+            ramp = np.arange(1, margin + 1) / (margin + 1)
+            weights = (ramp * ramp * (3 - 2 * ramp)).astype(real_dtype(x.dtype), copy=False)
+            weights = np.expand_dims(weights, [a for a in range(x.ndim) if a != axis])
+            first, last = (np.take(x, [i], axis=axis) for i in (0, -1))
+            bridge = (1 - weights) * last + weights * first
+            x = np.roll(np.concatenate([x, bridge.astype(x.dtype)], axis=axis), self._start[axis], axis=axis)
+        return x.copy() if x is y else x
+
+    def __repr__(self) -> str:
+        psf, image = ("×".join(map(str, shape)) for shape in (self.psf.shape, self.dimsd))
+        grid = f", x on {'×'.join(map(str, self.dims))}" if self.dims != self.dimsd else ""
+        return f"Blur(psf {psf}, {image}, boundary={self.boundary!r}{grid})"
+
+
+def _read_psf(psf: Any) -> Any:
+    psf = np.asarray(psf)
+    if psf.dtype.kind not in "biufc":
+        raise TypeError(f"psf has dtype {psf.dtype}; give an array of numbers")
+    if psf.size == 0 or psf.ndim == 0:
+        raise ValueError(f"psf has shape {psf.shape}; give at least one sample along each axis")
+    if not np.isfinite(psf).all():
+        raise ValueError("psf holds NaN or infinite samples; replace them, by zero for instance")
+    if not psf.any():
+        raise ValueError("psf is all zero; give one with a sample other than 0")
+    return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
+
+
+def _read_center(center: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if center is None:
+        return tuple(n // 2 for n in sizes)
+    given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
+    if len(given) != len(sizes) or any(
+        not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
+    ):
+        raise ValueError(f"center is {center!r}; give an index into the PSF for each blurred axis, of sizes {sizes}")
+    return tuple(int(c) for c in given)
+
+
+def _deliver(result: Any, out: Any) -> Any:
+    if out is None:
+        return np.ascontiguousarray(result)
+    out[...] = result
+    return out

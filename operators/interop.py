@@ -1,0 +1,160 @@
+"""The entrance for operators from elsewhere: PyLops, SciPy, matrices, and pairs of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse.linalg
+
+from . import structure
+from ._arguments import read_dims
+from .base import Operator
+
+
+class Foreign(Operator):
+    """An operator that has `matvec` and `rmatvec` on flat vectors, made to keep shape and precision."""
+
+    def __init__(self, op: Any, dims: tuple[int, ...], dimsd: tuple[int, ...]) -> None:
+        super().__init__(dims, dimsd, op.dtype if op.dtype is not None else np.float64)
+        self.op = op
+        self.ffts = structure.ffts(op)
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        return _fit(self.op.matvec(x.ravel()), x, self.dimsd, out)
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return _fit(self.op.rmatvec(y.ravel()), y, self.dims, out)
+
+    def symbol(self, transform: Any) -> Any:
+        return structure.symbol(self.op, transform)
+
+    def gram_symbol(self, transform: Any) -> Any:
+        return structure.gram_symbol(self.op, transform)
+
+    def split(self) -> tuple[Any, Any] | None:
+        return structure.split(self.op)
+
+    def norm_bound(self) -> float | None:
+        return structure.norm_bound(self.op)
+
+    def __repr__(self) -> str:
+        return f"{type(self.op).__name__.strip('_')}({'×'.join(map(str, self.dims))} → {'×'.join(map(str, self.dimsd))})"
+
+
+class FunctionOperator(Operator):
+    """A pair of functions as an operator; made by `from_functions`."""
+
+    def __init__(self, forward: Callable[[Any], Any], adjoint: Callable[[Any], Any], dims: Any, dimsd: Any, dtype: Any) -> None:
+        super().__init__(dims, dimsd, dtype)
+        self.forward = forward
+        self.adjoint_function = adjoint
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        return _fit(self.forward(x), x, self.dimsd, out)
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return _fit(self.adjoint_function(y), y, self.dims, out)
+
+    def __repr__(self) -> str:
+        return (
+            f"{getattr(self.forward, '__name__', 'function')}({'×'.join(map(str, self.dims))} → {'×'.join(map(str, self.dimsd))})"
+        )
+
+
+def from_functions(
+    forward: Callable[[Any], Any],
+    adjoint: Callable[[Any], Any],
+    dims: tuple[int, ...],
+    dimsd: tuple[int, ...] | None = None,
+    dtype: Any = np.float64,
+) -> Operator:
+    """Make an operator of two functions.
+
+    Parameters
+    ----------
+    forward : callable
+        Takes an array of shape `dims`, returns A x of shape `dimsd`.
+    adjoint : callable
+        Takes an array of shape `dimsd`, returns Aᴴ y of shape `dims`.
+    dims : tuple of int
+    dimsd : tuple of int, optional
+        By default `dims`.
+    dtype : dtype, optional
+        A complex one if the functions turn real arrays into complex ones.
+
+    Returns
+    -------
+    Operator
+
+    Raises
+    ------
+    TypeError
+        If one of the two is not callable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import from_functions
+    >>> flip = from_functions(np.flipud, np.flipud, dims=(2, 2))
+    >>> (flip @ np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
+    """
+    for name, function in (("forward", forward), ("adjoint", adjoint)):
+        if not callable(function):
+            raise TypeError(f"{name} is {function!r}; give a function of one array")
+    read = read_dims(dims)
+    return FunctionOperator(forward, adjoint, read, read if dimsd is None else read_dims(dimsd, "dimsd"), dtype)
+
+
+def aslinearoperator(A: Any) -> Operator:
+    """Return `A` as an operator that has `apply` and `apply_adjoint` on n-D arrays.
+
+    Parameters
+    ----------
+    A : operator or matrix
+        One of ours is returned as it is. PyLops and SciPy operators, sparse and dense matrices, and any object
+        with `shape`, `dtype`, `matvec` and `rmatvec` are wrapped; their `dims` and `dimsd` are kept if they have them,
+        and so are the methods by which they tell their structure.
+
+    Returns
+    -------
+    Operator
+
+    Raises
+    ------
+    TypeError
+        If `A` is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import aslinearoperator
+    >>> aslinearoperator(np.eye(2)).apply(np.array([1.0, 2.0]))
+    array([1., 2.])
+    """
+    if isinstance(A, Operator):
+        return A
+    if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
+        if A.ndim != 2:
+            raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
+        A = scipy.sparse.linalg.aslinearoperator(A)
+    missing = [name for name in ("shape", "dtype", "matvec", "rmatvec") if not hasattr(A, name)]
+    if missing:
+        raise TypeError(
+            f"A is {type(A).__name__}, which has no {', '.join(missing)}; give an operator, a matrix, or from_functions(...)"
+        )
+    dims = tuple(getattr(A, "dims", (A.shape[1],)))
+    dimsd = tuple(getattr(A, "dimsd", (A.shape[0],)))
+    return Foreign(A, dims, dimsd)
+
+
+def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any) -> Any:
+    """Give a foreign result its shape and the precision of the argument."""
+    y = np.asarray(y).reshape(shape)
+    if out is None:
+        # a function may return a view of its argument: the result must not change with it
+        return y.astype(like.dtype, copy=np.may_share_memory(y, like))
+    out[...] = y
+    return out

@@ -1,0 +1,80 @@
+"""Several operators on one array, their results stacked along a new first axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import structure
+from .base import Operator
+from .interop import aslinearoperator
+
+
+class Stack(Operator):
+    r"""Several operators on one x, their results along a new first axis.
+
+    .. math:: (A x)_i = A_i x
+
+    Parameters
+    ----------
+    operators : sequence of operators
+        All of the same `dims` and the same `dimsd`.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or if their shapes differ.
+
+    Notes
+    -----
+    The result has shape ``(len(operators), *dimsd)``. `pylops.VStack` does the same on flat vectors.
+
+    Examples
+    --------
+    >>> from unblur.operators import FirstDerivative, Stack
+    >>> Stack([FirstDerivative((4, 4), axis=i, boundary="periodic") for i in (0, 1)]).dimsd
+    (2, 4, 4)
+    """
+
+    def __init__(self, operators: Sequence[Any]) -> None:
+        self.operators = tuple(aslinearoperator(A) for A in operators)
+        shapes = {(tuple(A.dims), tuple(A.dimsd)) for A in self.operators}
+        if len(shapes) != 1:
+            raise ValueError(f"operators have shapes {sorted(shapes)}; give one or more, all with the same dims and dimsd")
+        dims, dimsd = shapes.pop()
+        kinds = np.result_type(*(A.dtype for A in self.operators))
+        super().__init__(dims, (len(self.operators), *dimsd), kinds)
+        self.ffts = sum(A.ffts for A in self.operators)
+        acted = [getattr(A, "axes", None) for A in self.operators]
+        if None not in acted:
+            self.axes = tuple(sorted({axis for axes in acted for axis in axes}))
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        out = np.empty(self.dimsd, x.dtype) if out is None else out
+        for A, part in zip(self.operators, out, strict=True):
+            A.apply(x, part)
+        return out
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        out = self.operators[0].apply_adjoint(y[0], out)
+        for A, part in zip(self.operators[1:], y[1:], strict=True):
+            out += A.apply_adjoint(part)
+        return out
+
+    def gram_symbol(self, transform: Any) -> Any:
+        total: Any = 0
+        for A in self.operators:
+            gram = structure.gram_symbol(A, transform)
+            if gram is None:
+                return None
+            total = total + gram
+        return total
+
+    def norm_bound(self) -> float | None:
+        bounds = [structure.norm_bound(A) for A in self.operators]
+        return None if None in bounds else float(np.sqrt(np.sum(np.square(bounds))))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"[{'; '.join(map(repr, self.operators))}]"
