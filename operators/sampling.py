@@ -59,6 +59,10 @@ class Crop(Operator):
         out[self.window] = y
         return out
 
+    def view(self, x: Any) -> Any:
+        """Return the part of `x` as a view, to be written to."""
+        return x[self.window]
+
     def split(self) -> tuple[Crop, Identity]:
         return self, Identity(self.dims)
 

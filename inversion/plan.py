@@ -1,0 +1,108 @@
+"""Choosing the algorithm for a problem, and saying why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .direct import Direct
+from .problem import Problem
+from .quadratic import UnsolvableError
+from .split_bregman import SplitBregman
+
+
+class Algorithm(Protocol):
+    """Frozen options of a method; `start` gives a mutable state, `step` advances it in place."""
+
+    #: where a run ends when nothing else stops it
+    max_iterations: int
+
+    def start(self, problem: Problem, x0: Any = None) -> Any:
+        """Return the state at `x0`."""
+
+    def step(self, state: Any) -> None:
+        """Advance `state` by one iteration."""
+
+    def explain(self, problem: Problem) -> tuple[str, int]:
+        """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
+
+
+# cheapest first
+_CANDIDATES: tuple[Algorithm, ...] = (Direct(), SplitBregman())
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """How a problem will be solved; printed, it explains itself.
+
+    Attributes
+    ----------
+    problem : Problem
+    algorithm : Algorithm
+    reason : str
+        Why this algorithm, and what it does with each term.
+    ffts : int
+        FFTs of the size of x that one iteration takes.
+    """
+
+    problem: Problem
+    algorithm: Algorithm
+    reason: str
+    ffts: int
+
+    def solve(self, y: Any = None, x0: Any = None, **driver: Any) -> Any:
+        """Solve the problem, for the data `y` in place of its own where they are given; options as for `solve`.
+
+        The operators keep their spectra, so that the set-up is paid once for many frames.
+        """
+        from .driver import run
+
+        plan = self if y is None else Plan(self.problem.with_data(y), self.algorithm, self.reason, self.ffts)
+        return run(plan, x0=x0, **driver)
+
+    def __repr__(self) -> str:
+        steps = "\n    ".join(self.reason.split("; "))
+        return f"{self.problem!r}\nby {self.algorithm!r}:\n    {steps}\n    {self.ffts} FFTs an iteration"
+
+
+def plan(problem: Problem, algorithm: Algorithm | None = None) -> Plan:
+    """Choose the algorithm for a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    algorithm : Algorithm, optional
+        To be taken if it can; by default the cheapest that can.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UnsolvableError
+        If no algorithm can take the problem, or the given one cannot; the message names the term and what would help.
+    ValueError
+        If the problem has no data term.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import LeastSquares, TotalVariation, plan
+    >>> from unblur.operators import Blur
+    >>> A = Blur(np.full((3, 3), 1 / 9), (6, 6), boundary="unknown")
+    >>> plan(LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation()).ffts
+    4
+    """
+    if not isinstance(problem, Problem):
+        problem = Problem((problem,))
+    assert problem.operator is not None  # refuses a problem without data
+    refusals = []
+    for candidate in _CANDIDATES if algorithm is None else (algorithm,):
+        try:
+            reason, ffts = candidate.explain(problem)
+        except UnsolvableError as refusal:
+            refusals.append(str(refusal))
+        else:
+            return Plan(problem, candidate, reason, ffts)
+    raise UnsolvableError("\n".join(refusals))

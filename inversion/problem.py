@@ -1,0 +1,129 @@
+"""A sum of terms over one unknown."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from unblur.operators import Operator
+
+from .terms import Term
+
+
+class Problem:
+    r"""A sum of terms to be minimised over x.
+
+    .. math:: \min_x \; \sum_t w_t \, f_t(A_t x - b_t)
+
+    Made by adding terms; the first that carries data gives x its shape, and gives the priors that were declared without
+    an operator theirs.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+
+    Raises
+    ------
+    ValueError
+        If the terms' operators act on arrays of different shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import Box, LeastSquares, TotalVariation
+    >>> from unblur.operators import Blur
+    >>> A = Blur(np.full((3, 3), 1 / 9), (6, 6), boundary="unknown")
+    >>> LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation() + Box(0, 1)
+    minimise over x of 8×8
+        ½‖Blur(psf 3×3, 6×6, boundary='unknown', x on 8×8) x − y‖²
+      + 0.1 · ‖∇(8×8, axes (0, 1), periodic, forward) x‖₂,₁
+      + [0 ≤ x ≤ 1]
+    """
+
+    __array_ufunc__ = None
+
+    def __init__(self, terms: tuple[Term, ...]) -> None:
+        self.data = tuple(t for t in terms if t.carries_data)
+        if self.data:
+            A = self.data[0].operator
+            assert A is not None
+            self.dtype = np.result_type(*(t.offset.dtype for t in self.data))
+            terms = tuple(t.bind(A).cast(self.dtype) for t in terms)
+            self.data = tuple(t for t in terms if t.carries_data)
+            for term in terms:
+                assert term.operator is not None
+                if tuple(term.operator.dims) != tuple(A.dims):
+                    raise ValueError(
+                        f"the operator of {term!r} takes arrays of shape {tuple(term.operator.dims)}, but the data "
+                        f"put x on {tuple(A.dims)}; make it for that shape, A.dims"
+                    )
+        self.terms = terms
+
+    # -- algebra ------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Problem:
+        if isinstance(other, Term):
+            return Problem((*self.terms, other))
+        if isinstance(other, Problem):
+            return Problem((*self.terms, *other.terms))
+        return self if isinstance(other, Real) and other == 0 else NotImplemented
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: Any) -> Problem:
+        return Problem(tuple(t * factor for t in self.terms)) if isinstance(factor, Real) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def with_data(self, y: Any) -> Self:
+        """Return the same problem for other data, of the same shape; of its first data term where it has several."""
+        first = self.data[0]
+        return type(self)(tuple(t.with_data(y) if t is first else t for t in self.terms))  # type: ignore[attr-defined]
+
+    # -- evaluation ---------------------------------------------------------------------------------
+
+    @property
+    def operator(self) -> Operator:
+        """The operator of the first data term."""
+        if not self.data:
+            raise ValueError("the problem has no data term, so nothing ties x to a measurement; add LeastSquares(A, y)")
+        assert self.data[0].operator is not None
+        return self.data[0].operator
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Shape of x."""
+        return tuple(self.operator.dims)
+
+    def objective(self, x: Any) -> float:
+        """Return the value of the sum at `x`, accumulated in float64."""
+        return float(sum(t.value(x) for t in self.terms))
+
+    def gradient(self, x: Any) -> Any:
+        """Return the gradient of the sum at `x`.
+
+        Raises
+        ------
+        TypeError
+            If a term is not differentiable.
+        """
+        for term in self.terms:
+            if not hasattr(term.functional, "gradient"):
+                raise TypeError(f"{term!r} has no gradient; leave it out, or solve by a method that splits it")
+        return sum(t.gradient(x) for t in self.terms)
+
+    def initial(self) -> Any:
+        """Return the first data brought to x's grid and to the scale that explains them best."""
+        A, y = self.operator, self.data[0].offset
+        if hasattr(A, "extend"):
+            x = A.extend(y)
+        else:
+            x = y.copy() if A.dims == A.dimsd else A.apply_adjoint(y)
+        Ax = A.apply(x)
+        energy = np.vdot(Ax, Ax).real
+        return x * x.real.dtype.type(np.vdot(Ax, y).real / energy) if energy > 0 else x
+
+    def __repr__(self) -> str:
+        where = f" of {'×'.join(map(str, self.dims))}" if self.data else ""
+        return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)

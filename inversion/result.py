@@ -1,0 +1,54 @@
+"""What a run returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .plan import Plan
+from .status import Status
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """The answer of a run, and how it came about.
+
+    Attributes
+    ----------
+    x : array of the problem's `dims`
+        The solution.
+    image : array
+        Its part inside the field of view of the first data term; `x` itself where that is all of it.
+    status : Status
+    objective : float
+        The problem's objective at `x`.
+    iterations : int
+    seconds : float
+        Time of the iterations and of their set-up.
+    history : dict of arrays
+        Figures of each iteration: ``"residual"``, ``"seconds"``, and what callbacks returned.
+    plan : Plan
+        The algorithm and why it was taken.
+    """
+
+    x: Any
+    image: Any
+    status: Status
+    objective: float
+    iterations: int
+    seconds: float
+    history: dict[str, Any]
+    plan: Plan
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the course of the iterations; see `unblur.inversion.plotting.plot_history`."""
+        from .plotting import plot_history
+
+        return plot_history(self.history, ax)
+
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.image.shape))
+        return (
+            f"Result({size} {self.image.dtype}, {self.status.name} after {self.iterations} iterations of "
+            f"{type(self.plan.algorithm).__name__}, {self.seconds:.2g} s, objective {self.objective:.6g})"
+        )
