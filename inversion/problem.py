@@ -116,10 +116,7 @@ class Problem:
     def initial(self) -> Any:
         """Return the first data brought to x's grid and to the scale that explains them best."""
         A, y = self.operator, self.data[0].offset
-        if hasattr(A, "extend"):
-            x = A.extend(y)
-        else:
-            x = y.copy() if A.dims == A.dimsd else A.apply_adjoint(y)
+        x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
         energy = np.vdot(Ax, Ax).real
         return x * x.real.dtype.type(np.vdot(Ax, y).real / energy) if energy > 0 else x

@@ -1,0 +1,9 @@
+from . import inversion as inversion
+from . import operators as operators
+from . import psf as psf
+from ._version import __version__ as __version__
+from .classical import inverse_filter as inverse_filter
+from .classical import wiener as wiener
+from .restoration import Restoration as Restoration
+from .restoration import deblur as deblur
+from .restoration import restore as restore

@@ -1,0 +1,165 @@
+"""Point-spread functions of known kinds.
+
+All are float64 arrays of odd size that sum to 1, their origin at the middle sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+# Scan lines through each row of samples. The area inside a line is exact, that between lines a midpoint sum; an even
+# number keeps lines off the samples' edges and middles, where outlines of whole and half sizes lie.
+_LINES = 64
+
+
+def gaussian(sigma: float | Sequence[float], *, ndim: int = 2, truncate: float = 4.0) -> Any:
+    r"""Return a Gaussian, such as that of a turbulent atmosphere or of many small blurs.
+
+    .. math:: h_k \propto \exp\Big(-\sum_a \frac{k_a^2}{2 \sigma_a^2}\Big)
+
+    Parameters
+    ----------
+    sigma : float or sequence of float
+        Standard deviation in samples, one for all axes or one for each.
+    ndim : int
+        The number of axes, where `sigma` is one number.
+    truncate : float
+        Where the tails are cut, in standard deviations.
+
+    Returns
+    -------
+    array of float64
+        Sampled at the middles of the samples, as `scipy.ndimage.gaussian_filter` samples it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not above 0.
+
+    Examples
+    --------
+    >>> from unblur import psf
+    >>> psf.gaussian(1.0).shape
+    (9, 9)
+    >>> psf.gaussian([1.0, 2.0, 2.0]).shape
+    (9, 17, 17)
+    """
+    sigmas = [_positive(s, "sigma") for s in (sigma if np.iterable(sigma) else [sigma] * ndim)]
+    _positive(truncate, "truncate")
+    h = np.ones(())
+    for s in sigmas:
+        radius = int(truncate * s + 0.5)
+        k = np.arange(-radius, radius + 1)
+        h = np.multiply.outer(h, np.exp(-0.5 * (k / s) ** 2))
+    return h / h.sum()
+
+
+def motion(length: float, angle: float = 0.0) -> Any:
+    """Return the trace of a straight, even motion during the exposure.
+
+    A rectangle of `length` by one sample; every sample has the area of it that it covers, so that the line is
+    anti-aliased at any angle and length, and a whole length along an axis gives equal samples.
+
+    Parameters
+    ----------
+    length : float
+        Length of the motion in samples, 1 or more.
+    angle : float
+        Its direction in degrees, counter-clockwise from the x axis as the image is shown.
+
+    Returns
+    -------
+    array of float64, of two dimensions
+
+    Raises
+    ------
+    ValueError
+        If `length` is below 1, or `angle` is not finite.
+
+    Examples
+    --------
+    >>> from unblur import psf
+    >>> psf.motion(4).round(3).tolist()
+    [[0.125, 0.25, 0.25, 0.25, 0.125]]
+    >>> psf.motion(3, angle=90).shape
+    (3, 1)
+    """
+    if not np.isfinite(length) or length < 1:
+        raise ValueError(f"length is {length!r}; give a length in samples, 1 or more")
+    if not np.isfinite(angle):
+        raise ValueError(f"angle is {angle!r}; give a finite number of degrees")
+    # rows go down while the angle goes up: mirror the finished array instead of the geometry
+    turned = np.deg2rad(angle % 180.0)
+    along = np.array([np.cos(turned), np.sin(turned)])
+    across = np.array([-along[1], along[0]])
+    half = length / 2
+
+    def chord(y: Any) -> tuple[Any, Any]:
+        # the x for which |(x, y)·along| ≤ half and |(x, y)·across| ≤ 1/2
+        low, high = np.full_like(y, -np.inf), np.full_like(y, np.inf)
+        for (a, b), bound in ((along, half), (across, 0.5)):
+            if abs(a) < 1e-12:
+                outside = np.abs(b * y) > bound
+                low, high = np.where(outside, np.inf, low), np.where(outside, -np.inf, high)
+            else:
+                ends = np.sort([(-bound - b * y) / a, (bound - b * y) / a], axis=0)
+                low, high = np.maximum(low, ends[0]), np.minimum(high, ends[1])
+        return low, high
+
+    extent = half * np.abs(along) + 0.5 * np.abs(across)
+    return np.ascontiguousarray(_covered(chord, extent[0], extent[1])[::-1])
+
+
+def disk(radius: float) -> Any:
+    """Return a uniform disk, the blur of a lens out of focus.
+
+    Every sample has the area of the disk that it covers.
+
+    Parameters
+    ----------
+    radius : float
+        Radius in samples.
+
+    Returns
+    -------
+    array of float64, of two dimensions
+
+    Raises
+    ------
+    ValueError
+        If `radius` is not above 0.
+
+    Examples
+    --------
+    >>> from unblur import psf
+    >>> psf.disk(5).shape
+    (11, 11)
+    """
+    _positive(radius, "radius")
+
+    def chord(y: Any) -> tuple[Any, Any]:
+        half = np.sqrt(np.maximum(radius**2 - y**2, 0))
+        return -half, half
+
+    return _covered(chord, radius, radius)
+
+
+def _covered(chord: Callable[[Any], tuple[Any, Any]], extent_x: float, extent_y: float) -> Any:
+    """Return the share of each sample that a shape covers; `chord(y)` gives its ends in x at height y."""
+    columns, rows = (int(np.ceil(round(extent, 9) - 0.5)) for extent in (extent_x, extent_y))
+    lines = (np.arange(_LINES) + 0.5) / _LINES - 0.5
+    y = np.arange(-rows, rows + 1)[:, None, None] + lines[:, None]
+    x = np.arange(-columns, columns + 1)
+    low, high = chord(y)
+    inside = np.minimum(high, x + 0.5) - np.maximum(low, x - 0.5)
+    h = np.clip(inside, 0, 1).mean(axis=1)
+    return h / h.sum()
+
+
+def _positive(value: float, name: str) -> float:
+    if not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} is {value!r}; give a finite number above 0")
+    return float(value)
