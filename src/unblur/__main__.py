@@ -1,0 +1,5 @@
+"""``python -m unblur`` is the command ``unblur``."""
+
+from .cli import main
+
+main()

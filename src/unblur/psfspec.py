@@ -1,0 +1,72 @@
+"""PSFs by a word and its parameters, such as ``motion:length=21,angle=30``, for the command line."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from . import psf
+
+_KINDS = {"gaussian": psf.gaussian, "motion": psf.motion, "disk": psf.disk}
+
+
+def parse(spec: str) -> Any:
+    """Return the PSF that a text stands for.
+
+    Parameters
+    ----------
+    spec : str
+        ``gaussian:sigma=2``, ``motion:length=21,angle=30``, ``disk:radius=5``, or ``file:NAME``, an image whose middle
+        sample is the origin.
+
+    Returns
+    -------
+    array of float64 that sums to 1
+
+    Raises
+    ------
+    ValueError
+        If the kind or a parameter is unknown, missing, or not a number, or if the file holds no PSF.
+
+    Examples
+    --------
+    >>> from unblur.psfspec import parse
+    >>> parse("disk:radius=2").shape
+    (5, 5)
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "file":
+        return _from_file(rest)
+    if kind not in _KINDS:
+        raise ValueError(f"{kind!r} is no kind of PSF; use one of {', '.join(_KINDS)}, file, as in gaussian:sigma=2")
+    make = _KINDS[kind]
+    known = {name: p for name, p in inspect.signature(make).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD}
+    values: dict[str, float] = {}
+    for item in filter(None, rest.split(",")):
+        name, _, text = item.partition("=")
+        if name.strip() not in known:
+            raise ValueError(f"{name.strip()!r} is no parameter of {kind}; use {', '.join(known)}, as in {_example(kind)}")
+        try:
+            values[name.strip()] = float(text)
+        except ValueError:
+            raise ValueError(f"{item!r} gives no number; write it as in {_example(kind)}") from None
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in values]
+    if missing:
+        raise ValueError(f"{kind} needs {' and '.join(missing)}; write it as in {_example(kind)}")
+    return make(**values)
+
+
+def _example(kind: str) -> str:
+    return {"gaussian": "gaussian:sigma=2", "motion": "motion:length=21,angle=30", "disk": "disk:radius=5"}[kind]
+
+
+def _from_file(name: str) -> Any:
+    from . import images
+    from .intensity import to_working
+    from .restoration import read_psf
+
+    if not name:
+        raise ValueError("file names no file; write it as in file:psf.png")
+    samples = to_working(images.read(name).pixels)
+    grey = samples.mean(axis=-1) if samples.ndim == 3 else samples
+    return read_psf(grey, grey.shape)
