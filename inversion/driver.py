@@ -13,12 +13,13 @@ from .problem import Problem
 from .result import Result
 from .status import Status
 from .stops import Stop, not_finite, residual_below
+from .terms import Term
 
 Callback = Callable[[Any], Mapping[str, float] | None]
 
 
 def solve(
-    problem: Problem,
+    problem: Problem | Term,
     algorithm: Algorithm | None = None,
     *,
     x0: Any = None,

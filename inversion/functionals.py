@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+
 from unblur.operators._backend import sum_of_squares
 
 
 class Functional(Protocol):
     """What solvers ask of a functional beside its prox or its gradient."""
 
-    #: the factor c where f(z) = c ‖z‖² / 2, so that the term can stay in a linear system; else None
-    curvature: float | None
+    @property
+    def curvature(self) -> float | None:
+        """The factor c where f(z) = c ‖z‖² / 2, so that the term can stay in a linear system; else None."""
 
     def value(self, z: Any) -> float:
         """Return f(z)."""

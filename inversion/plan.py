@@ -9,13 +9,15 @@ from .direct import Direct
 from .problem import Problem
 from .quadratic import UnsolvableError
 from .split_bregman import SplitBregman
+from .terms import Term
 
 
 class Algorithm(Protocol):
     """Frozen options of a method; `start` gives a mutable state, `step` advances it in place."""
 
-    #: where a run ends when nothing else stops it
-    max_iterations: int
+    @property
+    def max_iterations(self) -> int:
+        """Where a run ends when nothing else stops it."""
 
     def start(self, problem: Problem, x0: Any = None) -> Any:
         """Return the state at `x0`."""
@@ -65,12 +67,12 @@ class Plan:
         return f"{self.problem!r}\nby {self.algorithm!r}:\n    {steps}\n    {self.ffts} FFTs an iteration"
 
 
-def plan(problem: Problem, algorithm: Algorithm | None = None) -> Plan:
+def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     """Choose the algorithm for a problem.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a single Term
     algorithm : Algorithm, optional
         To be taken if it can; by default the cheapest that can.
 
@@ -94,9 +96,9 @@ def plan(problem: Problem, algorithm: Algorithm | None = None) -> Plan:
     >>> plan(LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation()).ffts
     4
     """
-    if not isinstance(problem, Problem):
+    if isinstance(problem, Term):
         problem = Problem((problem,))
-    assert problem.operator is not None  # refuses a problem without data
+    problem.operator  # noqa: B018 - refuses a problem without data
     refusals = []
     for candidate in _CANDIDATES if algorithm is None else (algorithm,):
         try:

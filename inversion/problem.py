@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+
 from unblur.operators import Operator
 
 from .terms import Term
@@ -48,7 +49,7 @@ class Problem:
         if self.data:
             A = self.data[0].operator
             assert A is not None
-            self.dtype = np.result_type(*(t.offset.dtype for t in self.data))
+            self.dtype = np.result_type(*(t.offset.dtype for t in self.data if t.offset is not None))
             terms = tuple(t.bind(A).cast(self.dtype) for t in terms)
             self.data = tuple(t for t in terms if t.carries_data)
             for term in terms:

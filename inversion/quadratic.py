@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from unblur.operators import Fourier, gram_symbol, symbol
 from unblur.operators._backend import real_dtype
 

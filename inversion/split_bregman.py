@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+
 from unblur.operators import Fourier, Identity, Operator, aslinearoperator, gram_symbol, norm_bound, split, symbol
 from unblur.operators._backend import sum_of_squares
 
@@ -103,7 +104,7 @@ class SplitBregman:
     >>> A = Blur([1 / 3, 1 / 3, 1 / 3], (6,), boundary="periodic")
     >>> problem = LeastSquares(A, np.array([1.0, 2, 3, 3, 2, 1])) + 0.1 * TotalVariation()
     >>> solve(problem, SplitBregman(), tol=1e-8).x.round(3).tolist()
-    [0.975, 0.975, 3.025, 3.025, 3.025, 0.975]
+    [0.725, 2.0, 3.275, 3.275, 2.0, 0.725]
     """
 
     penalty: float | Sequence[float] | None = None

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+
 from unblur.operators import Gradient, Identity, Operator, Stack, aslinearoperator
 from unblur.operators._arguments import read_axes
 from unblur.operators._backend import real_dtype, working_dtype
@@ -49,9 +50,10 @@ class Term:
     def __mul__(self, factor: Any) -> Self:
         if not isinstance(factor, Real):
             return NotImplemented
-        if not np.isfinite(factor) or factor < 0:
-            raise ValueError(f"weight is {factor!r}; give a finite number, 0 or more")
-        return self._with(weight=self.weight * float(factor))
+        number = float(factor)
+        if not np.isfinite(number) or number < 0:
+            raise ValueError(f"weight is {number!r}; give a finite number, 0 or more")
+        return self._with(weight=self.weight * number)
 
     __rmul__ = __mul__
 

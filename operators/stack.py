@@ -47,9 +47,8 @@ class Stack(Operator):
         kinds = np.result_type(*(A.dtype for A in self.operators))
         super().__init__(dims, (len(self.operators), *dimsd), kinds)
         self.ffts = sum(A.ffts for A in self.operators)
-        acted = [getattr(A, "axes", None) for A in self.operators]
-        if None not in acted:
-            self.axes = tuple(sorted({axis for axes in acted for axis in axes}))
+        if all(hasattr(A, "axes") for A in self.operators):
+            self.axes: tuple[int, ...] = tuple(sorted({axis for A in self.operators for axis in A.axes}))
 
     def _apply(self, x: Any, out: Any) -> Any:
         out = np.empty(self.dimsd, x.dtype) if out is None else out

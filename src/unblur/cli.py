@@ -36,11 +36,9 @@ def deblur(
     PNG, JPEG and TIFF files; depth, range and colour come back as they came.
     """
     number = _read_weight(weight)
-    with _Argument("--psf"):
-        from . import psfspec
-
-        kernel = psfspec.parse(spec)
+    _check_number(sigma, "--sigma")
     picture = _read(source, "IN")
+    kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
     if report is not None:
         with _Argument("--report"):
@@ -55,7 +53,7 @@ def deblur(
     from . import images
     from .restoration import restore
 
-    with Progress("deblurring") as progress:
+    with _Argument("IN"), Progress("deblurring") as progress:
         restoration = restore(picture.pixels, kernel, prior=prior, weight=number, sigma=sigma, callbacks=[progress])
     with _Argument("OUT"):
         images.write(target, picture.with_pixels(restoration.image))
@@ -84,23 +82,18 @@ def blur(source: str, target: str, spec: str, sigma: float, seed: int, force: bo
 
     OUT is smaller than IN by the size of the PSF: it holds the part whose surroundings are known.
     """
-    with _Argument("--sigma"):
-        if not 0 <= sigma < float("inf"):
-            raise ValueError(f"it is {sigma}; give a finite number, 0 or more")
-    with _Argument("--seed"):
-        if seed < 0:
-            raise ValueError(f"it is {seed}; give a whole number, 0 or more")
-    with _Argument("--psf"):
-        from . import psfspec
-
-        kernel = psfspec.parse(spec)
+    _check_number(sigma, "--sigma")
+    _check_number(seed, "--seed")
     picture = _read(source, "IN")
+    kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
 
     from . import images, synthesis
 
+    with _Argument("IN"):
+        blurred = synthesis.blur_picture(picture, kernel, sigma, seed)
     with _Argument("OUT"):
-        images.write(target, synthesis.blur_picture(picture, kernel, sigma, seed))
+        images.write(target, blurred)
 
 
 @cli.command()
@@ -134,9 +127,7 @@ def psf(spec: str, target: str) -> None:
 def demo(output: str, image: str | None, seed: int) -> None:
     """Blur a photograph by a known motion, restore it in four ways, and compare."""
     folder = Path(output)
-    with _Argument("--seed"):
-        if seed < 0:
-            raise ValueError(f"it is {seed}; give a whole number, 0 or more")
+    _check_number(seed, "--seed")
     with _Argument("--output"):
         if not folder.parent.is_dir():
             raise ValueError(f"the folder {str(folder.parent)!r} does not exist; create it, or name another")
@@ -201,6 +192,19 @@ class _Argument:
             raise ValueError(f"{self.name}: {error}") from error
 
 
+def _check_number(number: float | None, name: str) -> None:
+    with _Argument(name):
+        if number is not None and not 0 <= number < float("inf"):
+            raise ValueError(f"it is {number}; give a finite number, 0 or more")
+
+
+def _read_psf(spec: str, picture: Any) -> Any:
+    with _Argument("--psf"):
+        from . import psfspec, restoration
+
+        return restoration.read_psf(psfspec.parse(spec), picture.pixels.shape[:2])
+
+
 def _read_weight(text: str) -> float | None:
     if text == "auto":
         return None
@@ -209,8 +213,7 @@ def _read_weight(text: str) -> float | None:
             number = float(text)
         except ValueError:
             raise ValueError(f"it is {text!r}; give auto or a number, 0 or more") from None
-        if not 0 <= number < float("inf"):
-            raise ValueError(f"it is {text!r}; give auto or a finite number, 0 or more")
+    _check_number(number, "--weight")
     return number
 
 

@@ -85,7 +85,7 @@ def _read_pillow(path: Path, head: bytes) -> Picture:
         properties = file.metadata(index=0)
         # Pillow has no 16-bit colour; byte 24 of a PNG is its depth
         deep = head.startswith(_PNG) and head[24] == 16
-        data = imagecodecs.png_decode(path.read_bytes()) if deep else file.read(index=0, rotate=True)
+        data = imagecodecs.png_decode(path.read_bytes()) if deep else file.read(index=0, rotate=True)  # type: ignore[call-arg]
     if properties.get("mode") == "CMYK":
         raise ValueError(f"{str(path)!r} holds CMYK colours; convert it to RGB first")
     if data.dtype == bool:
@@ -97,8 +97,8 @@ def _read_tiff(path: Path) -> Picture:
     with tifffile.TiffFile(path) as file:
         series, page = file.series[0], file.pages.first
         data, axes = series.asarray(), series.axes
-        profile = page.tags.get("InterColorProfile")
-        photometric = page.photometric
+        profile = page.tags.valueof("InterColorProfile")
+        photometric = tifffile.PHOTOMETRIC(page.photometric)
     if axes == "SYX":
         data = np.moveaxis(data, 0, -1)
     elif axes not in ("YX", "YXS"):
@@ -111,7 +111,7 @@ def _read_tiff(path: Path) -> Picture:
         data = data.astype(np.uint8) * np.uint8(255)
     if photometric == tifffile.PHOTOMETRIC.MINISWHITE and data.dtype.kind == "u":
         data = np.iinfo(data.dtype).max - data
-    return _picture(data, path, None if profile is None else bytes(profile.value))
+    return _picture(data, path, None if profile is None else bytes(profile))
 
 
 def _picture(data: Any, path: Path, profile: bytes | None) -> Picture:
@@ -186,11 +186,11 @@ def _write_png(path: Path, data: Any, picture: Picture) -> None:
             logger.warning("16-bit colour PNG files are written without the colour profile; name a .tiff file to keep it")
         path.write_bytes(imagecodecs.png_encode(data))
     else:
-        iio.imwrite(path, data, plugin="pillow", extension=".png", **_profile(picture))
+        _save(path, data, {"icc_profile": picture.profile})
 
 
 def _write_jpeg(path: Path, data: Any, picture: Picture) -> None:
-    iio.imwrite(path, data, plugin="pillow", extension=".jpg", quality=95, subsampling=0, **_profile(picture))
+    _save(path, data, {"icc_profile": picture.profile, "quality": 95, "subsampling": 0})
 
 
 def _write_tiff(path: Path, data: Any, picture: Picture) -> None:
@@ -206,8 +206,9 @@ def _write_tiff(path: Path, data: Any, picture: Picture) -> None:
     )
 
 
-def _profile(picture: Picture) -> dict[str, bytes]:
-    return {} if picture.profile is None else {"icc_profile": picture.profile}
+def _save(path: Path, data: Any, options: dict[str, Any]) -> None:
+    given = {name: value for name, value in options.items() if value is not None}
+    iio.imwrite(path, data, plugin="pillow", **given)
 
 
 _WRITERS = {".png": _write_png, ".jpg": _write_jpeg, ".jpeg": _write_jpeg, ".tif": _write_tiff, ".tiff": _write_tiff}

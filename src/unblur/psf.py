@@ -91,9 +91,12 @@ def motion(length: float, angle: float = 0.0) -> Any:
         raise ValueError(f"length is {length!r}; give a length in samples, 1 or more")
     if not np.isfinite(angle):
         raise ValueError(f"angle is {angle!r}; give a finite number of degrees")
-    # rows go down while the angle goes up: mirror the finished array instead of the geometry
     turned = np.deg2rad(angle % 180.0)
     along = np.array([np.cos(turned), np.sin(turned)])
+    # scan lines across the motion meet its long sides steeply, where the sum over lines is most accurate
+    flat = abs(along[0]) > abs(along[1])
+    if flat:
+        along = along[::-1]
     across = np.array([-along[1], along[0]])
     half = length / 2
 
@@ -110,7 +113,9 @@ def motion(length: float, angle: float = 0.0) -> Any:
         return low, high
 
     extent = half * np.abs(along) + 0.5 * np.abs(across)
-    return np.ascontiguousarray(_covered(chord, extent[0], extent[1])[::-1])
+    h = _covered(chord, extent[0], extent[1])
+    # rows go down while the angle goes up
+    return np.ascontiguousarray((h.T if flat else h)[::-1])
 
 
 def disk(radius: float) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from . import psf
 
-_KINDS = {"gaussian": psf.gaussian, "motion": psf.motion, "disk": psf.disk}
+_KINDS: dict[str, Callable[..., Any]] = {"gaussian": psf.gaussian, "motion": psf.motion, "disk": psf.disk}
 
 
 def parse(spec: str) -> Any:

@@ -148,7 +148,7 @@ def restore(
     >>> h = unblur.psf.gaussian(1.0)
     >>> blurred = unblur.operators.Blur(h, (24, 24), boundary="unknown", dims=(32, 32)).apply(scene)
     >>> restoration = unblur.restore(blurred, h)
-    >>> error = lambda image: np.linalg.norm(image - scene[4:28, 4:28])
+    >>> error = lambda image: float(np.linalg.norm(image - scene[4:28, 4:28]))
     >>> error(restoration.image) < 0.5 * error(blurred)
     True
     """

@@ -37,7 +37,8 @@ def estimate_sigma(y: Any, axes: tuple[int, ...]) -> float:
     planes = np.moveaxis(y, axes, range(len(axes))).reshape(*(y.shape[a] for a in axes), -1)
     # the estimator's own guard for small numbers is absolute: scale to the range, which scales back exactly
     size = float(np.ptp(y)) or float(np.abs(y).max()) or 1.0
-    sigma = float(wavelet_sigma(planes / size, channel_axis=-1, average_sigmas=True))
+    flat = np.ptp(y) == 0
+    sigma = 0.0 if flat else float(wavelet_sigma(planes / size, channel_axis=-1, average_sigmas=True))
     if not sigma >= _LEAST_NOISE:
         logger.info("the noise found, %.2g of the range, is taken for %.2g", sigma, _LEAST_NOISE)
         sigma = _LEAST_NOISE

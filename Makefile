@@ -1,0 +1,66 @@
+# Each target does its own set-up; Python 3.11 or later and make are all that it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WHEEL := $(VENV)/wheel
+
+.PHONY: help demo test lint types wheel-check ci ci-full figures clean
+
+help:
+	@echo "make demo     restore a blurred photograph, pictures in demo/"
+	@echo "make test     run the tests"
+	@echo "make ci       tests, lint, types, and a look into the wheel"
+	@echo "make ci-full  ci, and what takes longer"
+
+# The stamps make a set-up again when what it is made from changes.
+$(VENV)/user: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "unblur needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/user
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# Types are checked on what users get: the wheel, installed on its own.
+$(VENV)/types: setup.cfg pyproject.toml $(wildcard src/unblur/*) $(wildcard operators/*.py) $(wildcard inversion/*.py) | $(VENV)/dev
+	rm -rf $(WHEEL) build
+	$(BIN)/python -m build --wheel --outdir $(WHEEL) . >/dev/null
+	test -d $(VENV)/installed || $(PYTHON) -m venv $(VENV)/installed
+	$(VENV)/installed/bin/python -m pip install --quiet "$$(echo $(WHEEL)/*.whl)[types]"
+	$(VENV)/installed/bin/python -m pip install --quiet --force-reinstall --no-deps $(WHEEL)/*.whl
+	rm -rf build
+	@touch $@
+
+demo: $(VENV)/user
+	$(BIN)/unblur demo --output demo
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+
+lint: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/types
+	cd $(VENV) && installed/bin/python -m mypy -p unblur --config-file ../pyproject.toml
+
+wheel-check: $(VENV)/types
+	$(BIN)/python tests/wheel_contents.py $(WHEEL)/*.whl
+
+# A fixed subset that stays under 20 minutes for good; what takes longer is marked slow.
+ci: test lint types wheel-check
+
+ci-full: ci
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m slow
+	$(BIN)/unblur demo --output demo
+
+# The pictures in the README.
+figures: demo
+	cp demo/comparison.png docs/demo.png
+
+clean:
+	rm -rf $(VENV) build dist demo

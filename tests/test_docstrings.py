@@ -1,0 +1,40 @@
+"""The examples in docstrings run, on the modules as users import them."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import unblur.inversion
+import unblur.operators
+
+PACKAGES = (unblur, unblur.operators, unblur.inversion)
+MODULES = sorted(
+    f"{package.__name__}.{module.name}"
+    for package in PACKAGES
+    for module in pkgutil.iter_modules(package.__path__)
+    if module.name != "__main__"
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_everything_public_has_an_example(package):
+    # results, protocols and errors are met in the examples of what makes them
+    made_elsewhere = {"Operator", "Plan", "Problem", "Progress", "Restoration", "Result", "Status", "Term", "UnsolvableError"}
+    made_elsewhere |= {"GroupNorm", "Interval", "SquaredNorm", "Fourier", "get_workers", "set_workers"}
+    made_elsewhere |= {"gram_symbol", "norm_bound", "split", "symbol"}
+    public = {name: getattr(package, name) for name in package.__all__ if not name.startswith("_")}
+    bare = [
+        name
+        for name, thing in public.items()
+        if (inspect.isclass(thing) or inspect.isfunction(thing)) and ">>>" not in (thing.__doc__ or "")
+    ]
+    assert sorted(set(bare) - made_elsewhere) == []

@@ -1,0 +1,74 @@
+"""The architecture: which way imports run, and what only one module does."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import unblur
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = {"operators": ROOT / "operators", "inversion": ROOT / "inversion", "front": ROOT / "src/unblur"}
+FILES = [(layer, path) for layer, folder in LAYERS.items() for path in sorted(folder.glob("*.py"))]
+#: for each layer, the packages of ours that it may import
+ALLOWED = {"operators": {"operators"}, "inversion": {"operators", "inversion"}, "front": {"operators", "inversion", "front"}}
+#: libraries that belong to one module, wherever it stands
+SPECIALISTS = {
+    "matplotlib": {"plotting.py"},
+    "imageio": {"images.py"},
+    "tifffile": {"images.py"},
+    "imagecodecs": {"images.py"},
+    "click": {"cli.py"},
+    "tqdm": {"callbacks.py"},
+}
+
+
+def imported(path):
+    """Return the absolute names of all modules that a file imports, wherever in it."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.append(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            names += ["." * node.level + (node.module or alias.name) for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize(("layer", "path"), FILES, ids=lambda value: getattr(value, "name", value))
+def test_imports_run_one_way(layer, path):
+    for name in imported(path):
+        first, _, rest = name.partition(".")
+        assert not name.startswith(".."), "between the packages imports are absolute"
+        assert first not in ("operators", "inversion"), "a second identity of every class"
+        if first == "unblur":
+            target = rest.split(".")[0]
+            assert (target if target in LAYERS else "front") in ALLOWED[layer]
+        for library, homes in SPECIALISTS.items():
+            assert first != library or path.name in homes
+
+
+@pytest.mark.parametrize("name", ["psf.py"])
+def test_needs_numpy_and_scipy_alone(name):
+    firsts = {module.partition(".")[0] for module in imported(LAYERS["front"] / name)}
+    assert firsts <= {"__future__", "collections", "typing", "numpy", "scipy"}
+
+
+def test_the_command_line_answers_before_anything_heavy_is_imported():
+    code = "import sys, unblur.cli; print([m for m in ('numpy', 'scipy', 'pylops', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    for name in unblur.__all__:
+        assert getattr(unblur, name) is not None
+
+
+def test_nothing_leaks_into_site_packages_as_a_top_level_package():
+    code = "import operators"
+    # from a folder that is not the repository's root
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(sys.prefix), check=False)
+    assert "ModuleNotFoundError" in run.stderr
