@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHEEL := $(VENV)/wheel
 
-.PHONY: help demo test lint types wheel-check ci ci-full figures clean
+.PHONY: help demo test lint types wheel-check ci ci-full test-lowest figures clean
 
 help:
 	@echo "make demo     restore a blurred photograph, pictures in demo/"
@@ -54,7 +54,14 @@ wheel-check: $(VENV)/types
 # A fixed subset that stays under 20 minutes for good; what takes longer is marked slow.
 ci: test lint types wheel-check
 
-ci-full: ci
+# The lower bounds that setup.cfg promises.
+test-lowest:
+	test -d $(VENV)/lowest || $(PYTHON) -m venv $(VENV)/lowest
+	$(VENV)/lowest/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/lowest/bin/python -m pip install --quiet --constraint .ci/lowest.txt --editable '.[test]'
+	$(VENV)/lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
+
+ci-full: ci test-lowest
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m slow
 	$(BIN)/unblur demo --output demo
 
