@@ -65,9 +65,9 @@ ci-full: ci test-lowest
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m slow
 	$(BIN)/unblur demo --output demo
 
-# The pictures in the README.
+# The picture in the README.
 figures: demo
-	cp demo/comparison.png docs/demo.png
+	$(BIN)/python -c "from PIL import Image; Image.open('demo/comparison.png').convert('RGB').save('docs/demo.jpg', quality=90)"
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -1,6 +1,7 @@
 from . import inversion as inversion
 from . import operators as operators
 from . import psf as psf
+from . import synthesis as synthesis
 from ._version import __version__ as __version__
 from .classical import inverse_filter as inverse_filter
 from .classical import wiener as wiener
