@@ -17,12 +17,12 @@ $(VENV)/user: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "unblur needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install -qq --upgrade pip
+	$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/user
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@
 
 # Types are checked on what users get: the wheel, installed on its own.
@@ -30,8 +30,8 @@ $(VENV)/types: setup.cfg pyproject.toml $(wildcard src/unblur/*) $(wildcard oper
 	rm -rf $(WHEEL) build
 	$(BIN)/python -m build --wheel --outdir $(WHEEL) . >/dev/null
 	test -d $(VENV)/installed || $(PYTHON) -m venv $(VENV)/installed
-	$(VENV)/installed/bin/python -m pip install --quiet "$$(echo $(WHEEL)/*.whl)[types]"
-	$(VENV)/installed/bin/python -m pip install --quiet --force-reinstall --no-deps $(WHEEL)/*.whl
+	$(VENV)/installed/bin/python -m pip install -qq "$$(echo $(WHEEL)/*.whl)[types]"
+	$(VENV)/installed/bin/python -m pip install -qq --force-reinstall --no-deps $(WHEEL)/*.whl
 	rm -rf build
 	@touch $@
 
@@ -57,8 +57,8 @@ ci: test lint types wheel-check
 # The lower bounds that setup.cfg promises.
 test-lowest:
 	test -d $(VENV)/lowest || $(PYTHON) -m venv $(VENV)/lowest
-	$(VENV)/lowest/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/lowest/bin/python -m pip install --quiet --constraint .ci/lowest.txt --editable '.[test]'
+	$(VENV)/lowest/bin/python -m pip install -qq --upgrade pip
+	$(VENV)/lowest/bin/python -m pip install -qq --constraint .ci/lowest.txt --editable '.[test]'
 	$(VENV)/lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
 
 ci-full: ci test-lowest
