@@ -10,18 +10,24 @@ from .blur import Blur
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
 from .sampling import Crop
+from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDerivative
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
-from .transforms import Fourier
+from .transforms import Cosine, Fourier
 
 __all__ = [
     "Blur",
+    "Cosine",
     "Crop",
     "FirstDerivative",
     "Fourier",
     "Gradient",
+    "Hessian",
     "Identity",
+    "Laplacian",
+    "MixedDerivative",
     "Operator",
+    "SecondDerivative",
     "Stack",
     "aslinearoperator",
     "from_functions",

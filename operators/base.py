@@ -47,6 +47,10 @@ class Operator(pylops.LinearOperator):
         """Return Aᴴ y, written to `out` where that is not None."""
         raise TypeError(f"{type(self).__name__} does not define _apply_adjoint")
 
+    def _add_adjoint(self, y: Any, out: Any) -> None:
+        """Add Aᴴ y to `out`; to be overridden where this takes no array of its own."""
+        out += self._apply_adjoint(y, None)
+
     def symbol(self, transform: Any) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it, broadcastable to `transform.shape`; else None."""
         return None
