@@ -7,24 +7,29 @@ through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to 
 from ._backend import get_workers, set_workers
 from .base import Identity, Operator
 from .blur import Blur
+from .colour import Bayer, ChannelMix
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
-from .sampling import Crop
+from .sampling import Crop, Downsample, Mask
 from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDerivative
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
 from .transforms import Cosine, Fourier
 
 __all__ = [
+    "Bayer",
     "Blur",
+    "ChannelMix",
     "Cosine",
     "Crop",
+    "Downsample",
     "FirstDerivative",
     "Fourier",
     "Gradient",
     "Hessian",
     "Identity",
     "Laplacian",
+    "Mask",
     "MixedDerivative",
     "Operator",
     "SecondDerivative",

@@ -157,7 +157,11 @@ def _(A: combinators._ScaledLinearOperator) -> tuple[Any, Any] | None:
 def _(A: combinators._ProductLinearOperator) -> tuple[Any, Any] | None:
     outer, inner = A.args
     parts = split(outer)
-    return None if parts is None else (parts[0], parts[1] * inner)
+    if parts is None:
+        return None
+    # a selection of a selection is one selection, which leaves the inner operator's diagonal part by itself
+    within = split(inner) if isinstance(parts[1], Identity) else None
+    return (parts[0], parts[1] * inner) if within is None else (parts[0] * within[0], within[1])
 
 
 @_split.register
