@@ -15,6 +15,7 @@ from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDeriv
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
 from .transforms import Cosine, Fourier
+from .wavelets import StationaryWavelet, Wavelet
 
 __all__ = [
     "Bayer",
@@ -34,6 +35,8 @@ __all__ = [
     "Operator",
     "SecondDerivative",
     "Stack",
+    "StationaryWavelet",
+    "Wavelet",
     "aslinearoperator",
     "from_functions",
     "get_workers",
