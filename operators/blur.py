@@ -12,7 +12,7 @@ from ._backend import good_fft_size, real_dtype
 from .base import Operator
 from .boundaries import Extension
 from .sampling import Crop
-from .transforms import Fourier
+from .transforms import Cosine, Fourier
 
 
 class Blur(Operator):
@@ -136,24 +136,37 @@ class Blur(Operator):
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
-        transform = Fourier(self._grid, self.axes, real=x.dtype.kind == "f")
-        for extension in self._extensions:
-            x = extension.apply(x)
-        spectrum = transform.forward(x)
+        spectrum = self._to_spectrum(x)
         spectrum *= self._spectrum(x.dtype)
-        return _deliver(transform.inverse(spectrum, self.dimsd), out)
+        return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        transform = Fourier(self._grid, self.axes, real=y.dtype.kind == "f")
-        spectrum = transform.forward(y)
+        spectrum = self._transform(y.dtype).forward(y)
         spectrum *= self._spectrum(y.dtype, adjoint=True)
+        return _deliver(self._to_scene(spectrum, y.dtype), out)
+
+    def _transform(self, dtype: Any) -> Fourier:
+        return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")
+
+    def _to_spectrum(self, x: Any) -> Any:
+        """Return the spectrum of x continued at its edges."""
+        for extension in self._extensions:
+            x = extension.apply(x)
+        return self._transform(x.dtype).forward(x)
+
+    def _to_image(self, spectrum: Any, dtype: Any) -> Any:
+        """Return the part of a blurred grid that is the image; the spectrum is overwritten."""
+        return self._transform(dtype).inverse(spectrum, self.dimsd)
+
+    def _to_scene(self, spectrum: Any, dtype: Any) -> Any:
+        """Return the transpose of `_to_spectrum` applied; the spectrum is overwritten."""
         extended = list(self.dims)
         for extension in self._extensions:
             extended[extension.axis] = extension.sources.size
-        x = transform.inverse(spectrum, tuple(extended))
+        x = self._transform(dtype).inverse(spectrum, tuple(extended))
         for extension in reversed(self._extensions):
             x = extension.apply_adjoint(x)
-        return _deliver(x, out)
+        return x
 
     def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
         key = (np.dtype(dtype), adjoint)
@@ -166,9 +179,7 @@ class Blur(Operator):
 
     def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
         """Return the PSF on a periodic grid, its origin moved to −start, wrapped as often as it takes."""
-        psf = self.psf
-        if psf.ndim < len(grid):
-            psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(self.axes)))
+        psf = self._psf_on_all_axes()
         kernel_shape, places = list(psf.shape), [np.arange(n) for n in psf.shape]
         for axis, c in zip(self.axes, self.center, strict=True):
             offsets = np.arange(psf.shape[axis]) - c
@@ -184,13 +195,39 @@ class Blur(Operator):
 
     # -- structure ----------------------------------------------------------------------------------
 
+    def _psf_on_all_axes(self) -> Any:
+        others = set(range(len(self.dims))) - set(self.axes)
+        return self.psf if self.psf.ndim == len(self.dims) else np.expand_dims(self.psf, tuple(others))
+
     def symbol(self, transform: Any) -> Any:
-        fits = isinstance(transform, Fourier) and transform.dims == self.dims and set(self.axes) <= set(transform.axes)
-        if self.boundary != "periodic" or not fits or (transform.real and self.dtype.kind == "c"):
+        # a PSF for each channel is not diagonal in a transform along the channels
+        mixed = {axis for axis, n in enumerate(self._psf_on_all_axes().shape) if n > 1 and axis not in self.axes}
+        if transform.dims != self.dims or not set(self.axes) <= set(transform.axes) or mixed & set(transform.axes):
+            return None
+        if isinstance(transform, Cosine) and self.boundary == "reflect":
+            return self._cosine_symbol(transform)
+        if not isinstance(transform, Fourier) or self.boundary != "periodic" or (transform.real and self.dtype.kind == "c"):
             return None
         kernel = self._kernel(self.dims, [0] * len(self.dims))
-        halved = transform.real and transform.axes[-1] in self.axes
-        return Fourier(kernel.shape, self.axes, real=halved).forward(kernel)
+        axes = tuple(axis for axis in transform.axes if axis in self.axes)
+        return Fourier(kernel.shape, axes, real=transform.real and transform.axes[-1] in axes).forward(kernel)
+
+    def _cosine_symbol(self, transform: Cosine) -> Any:
+        """Return the eigenvalues under reflection where the PSF is symmetric about its centre in each axis; else None."""
+        psf = self._psf_on_all_axes()
+        width = [(0, 0)] * psf.ndim
+        for axis, c in zip(self.axes, self.center, strict=True):
+            before, after = c, psf.shape[axis] - 1 - c
+            width[axis] = (max(after - before, 0), max(before - after, 0))
+        psf = np.pad(psf, width)
+        rounding = 4 * np.finfo(float).eps * np.abs(psf).max()
+        if any(np.abs(psf - np.flip(psf, axis)).max() > rounding for axis in self.axes):
+            return None
+        for axis in self.axes:
+            reach = psf.shape[axis] // 2
+            cosines = np.cos(np.multiply.outer(transform.frequencies(axis).ravel(), np.arange(-reach, reach + 1)))
+            psf = np.moveaxis(np.tensordot(cosines, psf, (1, axis)), 0, axis)
+        return psf
 
     def split(self) -> tuple[Crop, Blur] | None:
         if self.boundary != "unknown":
@@ -200,8 +237,11 @@ class Blur(Operator):
 
     def norm_bound(self) -> float:
         if "norm" not in self._cache:
-            edges = np.prod([extension.norm() for extension in self._extensions])
-            spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+            spectrum = self.symbol(Cosine(self.dims, self.axes))
+            edges = 1.0
+            if spectrum is None:
+                spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+                edges = float(np.prod([extension.norm() for extension in self._extensions]))
             self._cache["norm"] = float(np.abs(spectrum).max() * edges)
         return self._cache["norm"]  # type: ignore[no-any-return]
 

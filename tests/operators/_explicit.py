@@ -123,3 +123,24 @@ def check_symbols(A, expected, transforms):
             gram = expected.conj().T @ expected
             np.testing.assert_allclose(multiplied_in(transform, g), gram, rtol=0, atol=1e-10)
     return claims
+
+
+def convolution(psf, shape, boundary, center=None, dims=None):
+    """The matrix of a convolution over all axes, tap by tap, with x continued by numpy.pad or, unknown, on its own grid."""
+    center = tuple(n // 2 for n in psf.shape) if center is None else center
+    before = tuple(n - 1 - c for n, c in zip(psf.shape, center, strict=True))
+    if boundary == "unknown":
+        indices = np.arange(np.prod(dims)).reshape(dims)
+        columns = indices.size
+    else:
+        columns = int(np.prod(shape))
+        indices, width = np.arange(columns).reshape(shape), list(zip(before, center, strict=True))
+        fill = {"constant_values": -1} if boundary == "zero" else {}
+        indices = np.pad(indices, width, mode=PAD[boundary], **fill)
+    M = np.zeros((int(np.prod(shape)), columns), psf.dtype)
+    for row, place in enumerate(np.ndindex(*shape)):
+        for tap in np.ndindex(*psf.shape):
+            at = tuple(i - (k - c) + b for i, k, c, b in zip(place, tap, center, before, strict=True))
+            if indices[at] >= 0:
+                M[row, indices[at]] += psf[tap]
+    return M
