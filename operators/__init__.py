@@ -15,6 +15,7 @@ from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDeriv
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
 from .transforms import Cosine, Fourier
+from .varying import VaryingBlur
 from .wavelets import StationaryWavelet, Wavelet
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SecondDerivative",
     "Stack",
     "StationaryWavelet",
+    "VaryingBlur",
     "Wavelet",
     "aslinearoperator",
     "from_functions",
