@@ -12,6 +12,7 @@ from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
 from .sampling import Crop, Downsample, Mask
 from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDerivative
+from .spectral import CosineTransform, FourierTransform
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
 from .transforms import Cosine, Fourier
@@ -23,10 +24,12 @@ __all__ = [
     "Blur",
     "ChannelMix",
     "Cosine",
+    "CosineTransform",
     "Crop",
     "Downsample",
     "FirstDerivative",
     "Fourier",
+    "FourierTransform",
     "Gradient",
     "Hessian",
     "Identity",
