@@ -202,7 +202,8 @@ class Identity(Operator):
         out[...] = x
         return out
 
-    _apply_adjoint = _apply
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
         return np.ones((1,) * len(transform.dims)) if transform.dims == self.dims else None

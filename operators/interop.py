@@ -136,9 +136,10 @@ def aslinearoperator(A: Any) -> Operator:
     """
     if isinstance(A, Operator):
         return A
-    if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
-        if A.ndim != 2:
-            raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
+    is_matrix = isinstance(A, np.ndarray) or scipy.sparse.issparse(A)
+    if is_matrix and A.ndim != 2:
+        raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
+    if is_matrix:
         A = scipy.sparse.linalg.aslinearoperator(A)
     missing = [name for name in ("shape", "dtype", "matvec", "rmatvec") if not hasattr(A, name)]
     if missing:
