@@ -95,6 +95,8 @@ class Blur(Operator):
         # along each blurred axis: x is continued, convolved on a periodic grid, and cut at `start`
         model, grid, start = list(shape), list(shape), [0] * len(shape)
         forced = None if dims is None else read_dims(dims)
+        if forced is not None and len(forced) != len(shape):
+            raise ValueError(f"dims is {dims}; give {len(shape)} sizes, as many as shape {shape} has")
         self._extensions: list[Extension] = []
         for axis, size, c in zip(self.axes, per_axis, self.center, strict=True):
             n, before, after = shape[axis], size - 1 - c, c
@@ -188,6 +190,8 @@ class Blur(Operator):
         fits = isinstance(transform, Fourier) and transform.dims == self.dims and set(self.axes) <= set(transform.axes)
         if self.boundary != "periodic" or not fits or (transform.real and self.dtype.kind == "c"):
             return None
+        if self.psf.ndim == len(self.dims) and any(self.psf.shape[a] > 1 for a in set(transform.axes) - set(self.axes)):
+            return None  # a PSF that changes along a transformed axis is no convolution there
         kernel = self._kernel(self.dims, [0] * len(self.dims))
         halved = transform.real and transform.axes[-1] in self.axes
         return Fourier(kernel.shape, self.axes, real=halved).forward(kernel)
