@@ -201,7 +201,8 @@ class Identity(Operator):
     _apply_adjoint = _apply
 
     def symbol(self, transform: Any) -> Any:
-        return np.ones((1,) * len(transform.dims)) if transform.dims == self.dims else None
+        # true of any array of so many samples, flat or not
+        return np.ones((1,) * len(transform.dims)) if np.prod(transform.dims) == self.shape[1] else None
 
     def norm_bound(self) -> float:
         return 1.0

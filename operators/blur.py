@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
 from .base import Operator
 from .boundaries import Extension
@@ -31,7 +31,8 @@ class Blur(Operator):
         What x is beyond the edges of the image. ``"unknown"`` assumes nothing: x lives on the larger grid that the image
         saw, of shape ``A.dims``, and ``A.crop(x)`` is its part inside the image. Photographs need this one.
     axes : int or tuple of int, optional
-        The axes that are blurred; may be left out where the PSF has as many dimensions as the image.
+        The axes that are blurred, in the order of the PSF's and of `center`; may be left out where the PSF has as many
+        dimensions as the image.
     center : int or tuple of int, optional
         Index of the PSF's origin along each axis; by default its middle, ``n // 2``.
     dims : tuple of int, optional
@@ -86,9 +87,13 @@ class Blur(Operator):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions and shape is {shape}; name the axes that are blurred, such as axes=(0, 1)"
             )
-        self.axes = read_axes(axes, len(shape))
+        named = read_ordered_axes(axes, len(shape))
+        order = np.argsort(named)
+        self.axes = tuple(sorted(named))
+        if self.psf.ndim == len(named):
+            self.psf = self.psf.transpose(order)
         per_axis = self._psf_sizes(shape)
-        self.center = _read_center(center, per_axis)
+        self.center = _read_center(center, per_axis, order)
         if dims is not None and boundary != "unknown":
             raise ValueError(f"dims is {dims!r}, but with boundary={boundary!r} x has the image's shape; leave dims out")
 
@@ -253,10 +258,13 @@ def _read_psf(psf: Any) -> Any:
     return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
 
 
-def _read_center(center: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:
+    """Return the index of the origin along each axis; `order` sorts the axes as they were named."""
     if center is None:
         return tuple(n // 2 for n in sizes)
     given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
+    if len(given) == len(sizes):
+        given = tuple(given[i] for i in order)
     if len(given) != len(sizes) or any(
         not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
     ):

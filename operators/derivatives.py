@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_axis, read_choice, read_dims, read_ordered_axes, read_spacing
 from .base import Operator
 from .boundaries import source_indices
 from .stack import Stack
@@ -57,12 +57,11 @@ class FirstDerivative(Operator):
     def __init__(self, dims: Any, axis: int, *, boundary: str, sampling: float = 1.0, kind: str = "forward") -> None:
         dims = read_dims(dims)
         super().__init__(dims, dims)
-        (self.axis,) = self.axes = read_axes(axis, len(dims), "axis")
+        self.axis = read_axis(axis, len(dims))
+        self.axes = (self.axis,)
         self.boundary = _read_edge(boundary)
         self.kind = read_choice(kind, tuple(_STENCILS), "kind")
-        if not np.isfinite(sampling) or sampling <= 0:
-            raise ValueError(f"sampling is {sampling!r}; give a distance above 0")
-        self.sampling = float(sampling)
+        self.sampling = read_spacing(sampling)
         n = dims[self.axis]
         a, b, c = _STENCILS[kind]
         self._stencil = a, b, c / self.sampling
@@ -135,7 +134,7 @@ class Gradient(Stack):
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         To be given unless `dims` is a blur.
     axes : int or tuple of int, optional
-        By default all, or the blur's.
+        By default all, or the blur's. Components come in the order in which the axes are named.
     sampling : float or sequence of float
         Distance between samples, one for all axes or one for each.
     kind : {"forward", "backward", "centered"}
@@ -175,8 +174,11 @@ class Gradient(Stack):
         if boundary is None:
             raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, _EDGES))}")
         dims = read_dims(dims)
-        axes = read_axes(axes, len(dims))
-        steps = [float(s) for s in np.broadcast_to(sampling, len(axes))]
+        axes = read_ordered_axes(axes, len(dims))
+        steps = [read_spacing(s) for s in sampling] if np.iterable(sampling) and not isinstance(sampling, str) else [read_spacing(sampling)]
+        if len(steps) not in (1, len(axes)):
+            raise ValueError(f"sampling is {sampling!r}; give one distance, or one for each of axes {axes}")
+        steps = steps * len(axes) if len(steps) == 1 else steps
         super().__init__(
             [FirstDerivative(dims, axis, boundary=boundary, sampling=s, kind=kind) for axis, s in zip(axes, steps, strict=True)]
         )

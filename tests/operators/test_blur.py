@@ -105,6 +105,17 @@ def test_every_size_parity_and_centre_in_one_dimension(boundary):
                 assert_close(matrix_of(A.H), dense.T)
 
 
+@boundaries
+def test_axes_out_of_order_keep_their_psf_and_centre(boundary):
+    rng = np.random.default_rng(16)
+    psf = rng.standard_normal((4, 3))
+    A = Blur(psf, (6, 3, 7), boundary=boundary, axes=(2, 0), center=(3, 0))
+    B = Blur(psf.T, (6, 3, 7), boundary=boundary, axes=(0, 2), center=(0, 3))
+    assert A.dims == B.dims
+    x = rng.standard_normal(A.dims)
+    np.testing.assert_array_equal(A.apply(x), B.apply(x))
+
+
 MODES = {"periodic": "wrap", "zero": "constant", "reflect": "reflect", "mirror": "mirror", "nearest": "nearest"}
 
 
