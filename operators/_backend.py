@@ -80,6 +80,8 @@ def working_dtype(*dtypes: Any) -> np.dtype[Any]:
     for dtype in dtypes:
         if np.dtype(dtype).kind not in "biufc":
             raise TypeError(f"an array has dtype {np.dtype(dtype)}; numbers are needed: convert it with .astype(float)")
+    # files such as FITS hold numbers in the other byte order
+    dtypes = tuple(np.dtype(d).newbyteorder("=") for d in dtypes)
     joint = np.result_type(*dtypes, np.float32) if all(_is_short(d) for d in dtypes) else np.dtype(np.float64)
     if any(np.dtype(d).kind == "c" for d in dtypes):
         return np.dtype(np.complex64 if joint.itemsize <= 8 and joint.kind == "c" else np.complex128)

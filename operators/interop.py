@@ -22,10 +22,16 @@ class Foreign(Operator):
         self.ffts = structure.ffts(op)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _fit(self.op.matvec(x.ravel()), x, self.dimsd, out)
+        return _fit(self._in_parts(self.op.matvec, x.ravel()), x, self.dimsd, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _fit(self.op.rmatvec(y.ravel()), y, self.dims, out)
+        return _fit(self._in_parts(self.op.rmatvec, y.ravel()), y, self.dims, out)
+
+    def _in_parts(self, function: Callable[[Any], Any], x: Any) -> Any:
+        if x.dtype.kind != "c" or self.dtype.kind == "c":
+            return function(x)
+        # many a real operator drops the imaginary part
+        return function(x.real.copy()) + 1j * function(x.imag.copy())
 
     def symbol(self, transform: Any) -> Any:
         return structure.symbol(self.op, transform)
@@ -145,8 +151,8 @@ def aslinearoperator(A: Any) -> Operator:
         raise TypeError(
             f"A is {type(A).__name__}, which has no {', '.join(missing)}; give an operator, a matrix, or from_functions(...)"
         )
-    dims = tuple(getattr(A, "dims", (A.shape[1],)))
-    dimsd = tuple(getattr(A, "dimsd", (A.shape[0],)))
+    dims = tuple(map(int, getattr(A, "dims", (A.shape[1],))))
+    dimsd = tuple(map(int, getattr(A, "dimsd", (A.shape[0],))))
     return Foreign(A, dims, dimsd)
 
 
