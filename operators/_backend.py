@@ -99,7 +99,9 @@ def real_dtype(dtype: Any) -> np.dtype[Any]:
 
 def sum_of_squares(x: Any, weights: Any = None) -> float:
     """Return Σ w|x|², accumulated in float64 whatever the type of `x`, without a copy of it."""
-    parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+    flat = np.ravel(x)
+    parts = (flat.real, flat.imag) if flat.dtype.kind == "c" else (flat,)
     if weights is None:
-        return float(sum(np.einsum("...,...->", p, p, dtype=np.float64) for p in map(np.ravel, parts)))
-    return float(sum(np.einsum("i,i,i->", *map(np.ravel, (weights, p, p)), dtype=np.float64) for p in parts))
+        return float(sum(np.einsum("i,i->", p, p, dtype=np.float64) for p in parts))
+    w = np.ravel(weights)
+    return float(sum(np.einsum("i,i,i->", w, p, p, dtype=np.float64) for p in parts))
