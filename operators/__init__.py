@@ -7,8 +7,10 @@ through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to 
 from ._backend import get_workers, set_workers
 from .base import Identity, Operator
 from .blur import Blur
+from .checks import Check, Report, check_operator
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
+from .norms import operator_norm
 from .sampling import Crop
 from .stack import Stack
 from .structure import gram_symbol, norm_bound, split, symbol
@@ -16,18 +18,22 @@ from .transforms import Fourier
 
 __all__ = [
     "Blur",
+    "Check",
     "Crop",
     "FirstDerivative",
     "Fourier",
     "Gradient",
     "Identity",
     "Operator",
+    "Report",
     "Stack",
     "aslinearoperator",
+    "check_operator",
     "from_functions",
     "get_workers",
     "gram_symbol",
     "norm_bound",
+    "operator_norm",
     "set_workers",
     "split",
     "symbol",
