@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ._arguments import BOUNDARIES, read_axis, read_choice, read_dims, read_ordered_axes, read_spacing
+from ._differences import difference, edge_rows
 from .base import Operator
-from .boundaries import source_indices
 from .stack import Stack
 from .transforms import Fourier
 
 # kind: positions a, b and the factor c of c (x[i + b] − x[i + a])
 _STENCILS = {"forward": (0, 1, 1.0), "backward": (-1, 0, 1.0), "centered": (-1, 1, 0.5)}
-_EDGES = tuple(word for word in BOUNDARIES if word != "unknown")
+_WORDS = tuple(word for word in BOUNDARIES if word != "unknown")
 
 
 class FirstDerivative(Operator):
@@ -62,47 +62,17 @@ class FirstDerivative(Operator):
         self.boundary = _read_edge(boundary)
         self.kind = read_choice(kind, tuple(_STENCILS), "kind")
         self.sampling = read_spacing(sampling)
-        n = dims[self.axis]
         a, b, c = _STENCILS[kind]
         self._stencil = a, b, c / self.sampling
-        # the sample that stands at position i is that of index sources[i - a]
-        self._sources = source_indices(n, -a, b, boundary)
-        self._inside = slice(-a, max(n - b, -a))
+        self._edges, self._adjoint_edges = edge_rows(dims[self.axis], a, b, boundary)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty_like(x) if out is None else out
         a, b, c = self._stencil
-        n = self.dims[self.axis]
-        source, target = np.moveaxis(x, self.axis, 0), np.moveaxis(out, self.axis, 0)
-        i = self._inside
-        np.subtract(source[i.start + b : i.stop + b], source[i.start + a : i.stop + a], out=target[i])
-        for row in _outside(i, n):
-            target[row] = 0
-            for position, sign in ((row + b, 1), (row + a, -1)):
-                index = self._sources[position - a]
-                if index >= 0:
-                    target[row] += sign * source[index]
-        return _scale(out, c)
+        return difference(x, out, self.axis, b, a, c, self._edges)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        out = np.empty_like(y) if out is None else out
         a, b, c = self._stencil
-        n = self.dims[self.axis]
-        source, target = np.moveaxis(y, self.axis, 0), np.moveaxis(out, self.axis, 0)
-        # first as if x were zero outside, then each edge row given to the sample that it repeats
-        i = slice(b, max(n + a, b))
-        np.subtract(source[i.start - b : i.stop - b], source[i.start - a : i.stop - a], out=target[i])
-        for row in _outside(i, n):
-            target[row] = 0
-            for position, sign in ((row - b, 1), (row - a, -1)):
-                if 0 <= position < n:
-                    target[row] += sign * source[position]
-        for row in _outside(self._inside, n):
-            for position, sign in ((row + b, 1), (row + a, -1)):
-                index = self._sources[position - a]
-                if not 0 <= position < n and index >= 0:
-                    target[index] += sign * source[row]
-        return _scale(out, c)
+        return difference(y, out, self.axis, -b, -a, c, self._adjoint_edges)
 
     def symbol(self, transform: Any) -> Any:
         fits = isinstance(transform, Fourier) and transform.dims == self.dims and self.axis in transform.axes
@@ -172,7 +142,7 @@ class Gradient(Stack):
             own = getattr(A, "boundary", "periodic")
             boundary = ("periodic" if own == "unknown" else own) if boundary is None else boundary
         if boundary is None:
-            raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, _EDGES))}")
+            raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, _WORDS))}")
         dims = read_dims(dims)
         axes = read_ordered_axes(axes, len(dims))
         steps = (
@@ -197,14 +167,4 @@ def _read_edge(boundary: str) -> str:
         raise ValueError(
             "boundary is 'unknown'; a derivative lives on the grid of x: give 'periodic', or take Gradient(A) of the blur"
         )
-    return read_choice(boundary, _EDGES, "boundary")
-
-
-def _outside(inside: slice, n: int) -> list[int]:
-    return [i for i in range(n) if not inside.start <= i < inside.stop]
-
-
-def _scale(x: Any, c: float) -> Any:
-    if c != 1:
-        x *= c
-    return x
+    return read_choice(boundary, _WORDS, "boundary")
