@@ -53,9 +53,7 @@ def edge_rows(n: int, a: int, b: int, boundary: str) -> tuple[Edges, Edges]:
     # column k of the matrix is met by rows k − b and k − a, and by those at the edges that repeat sample k
     repeated = {k for edge in edges for k in (*edge.plus, *edge.minus)}
     adjoint = []
-    for k in range(n):
-        if k - b in inside and k - a in inside and k not in repeated:
-            continue
+    for k in sorted({k for k in (0, 1, n - 2, n - 1) if 0 <= k < n} | repeated):
         plus = [k - b] if k - b in inside else []
         minus = [k - a] if k - a in inside else []
         plus += [edge.row for edge in edges for source in edge.plus if source == k]

@@ -144,23 +144,42 @@ class Blur(Operator):
 
     def _apply(self, x: Any, out: Any) -> Any:
         transform = Fourier(self._grid, self.axes, real=x.dtype.kind == "f")
-        for extension in self._extensions:
-            x = extension.apply(x)
-        spectrum = transform.forward(x)
+        spectrum = transform.forward(self._continued(x))
         spectrum *= self._spectrum(x.dtype)
         return _deliver(transform.inverse(spectrum, self.dimsd), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         transform = Fourier(self._grid, self.axes, real=y.dtype.kind == "f")
-        spectrum = transform.forward(y)
+        spectrum = transform.forward(self._on_grid(y, tuple(slice(n) for n in self.dimsd)))
         spectrum *= self._spectrum(y.dtype, adjoint=True)
-        extended = list(self.dims)
-        for extension in self._extensions:
-            extended[extension.axis] = extension.sources.size
-        x = transform.inverse(spectrum, tuple(extended))
+        if not self._extensions:
+            return _deliver(transform.inverse(spectrum, self.dims), out)
+        x = transform.inverse(spectrum)
+        window = [slice(None)] * len(self.dims)
         for extension in reversed(self._extensions):
-            x = extension.apply_adjoint(x)
-        return _deliver(x, out)
+            extension.fold(x[tuple(window)])
+            window[extension.axis] = extension.inside
+        return _deliver(x[tuple(window)], out)
+
+    def _on_grid(self, x: Any, inside: tuple[slice, ...]) -> Any:
+        """Return `x` at `inside` on the periodic grid, surrounded by zeros."""
+        if x.shape == self._grid:
+            return x
+        # one copy in all, where transforms that pad make one along each axis
+        grid = np.zeros(self._grid, x.dtype)
+        grid[inside] = x
+        return grid
+
+    def _continued(self, x: Any) -> Any:
+        """Return `x` with its margins on the periodic grid, one axis after the other."""
+        window = [slice(n) for n in self.dims]
+        for extension in self._extensions:
+            window[extension.axis] = extension.inside
+        grid = self._on_grid(x, tuple(window))
+        for extension in self._extensions:
+            window[extension.axis] = slice(None)
+            extension.fill(grid[tuple(window)])
+        return grid
 
     def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
         key = (np.dtype(dtype), adjoint)
