@@ -7,9 +7,11 @@ through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to 
 from ._backend import get_workers, set_workers
 from .base import Identity, Operator
 from .blur import Blur
+from .checks import Check, Report, check_operator
 from .colour import Bayer, ChannelMix
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
+from .norms import operator_norm
 from .sampling import Crop, Downsample, Mask
 from .second_derivatives import Hessian, Laplacian, MixedDerivative, SecondDerivative
 from .spectral import CosineTransform, FourierTransform
@@ -23,6 +25,7 @@ __all__ = [
     "Bayer",
     "Blur",
     "ChannelMix",
+    "Check",
     "Cosine",
     "CosineTransform",
     "Crop",
@@ -37,16 +40,19 @@ __all__ = [
     "Mask",
     "MixedDerivative",
     "Operator",
+    "Report",
     "SecondDerivative",
     "Stack",
     "StationaryWavelet",
     "VaryingBlur",
     "Wavelet",
     "aslinearoperator",
+    "check_operator",
     "from_functions",
     "get_workers",
     "gram_symbol",
     "norm_bound",
+    "operator_norm",
     "set_workers",
     "split",
     "symbol",

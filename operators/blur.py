@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
 from .base import Operator
 from .boundaries import Extension
@@ -31,7 +31,8 @@ class Blur(Operator):
         What x is beyond the edges of the image. ``"unknown"`` assumes nothing: x lives on the larger grid that the image
         saw, of shape ``A.dims``, and ``A.crop(x)`` is its part inside the image. Photographs need this one.
     axes : int or tuple of int, optional
-        The axes that are blurred; may be left out where the PSF has as many dimensions as the image.
+        The axes that are blurred, in the order of the PSF's and of `center`; may be left out where the PSF has as many
+        dimensions as the image.
     center : int or tuple of int, optional
         Index of the PSF's origin along each axis; by default its middle, ``n // 2``.
     dims : tuple of int, optional
@@ -86,15 +87,21 @@ class Blur(Operator):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions and shape is {shape}; name the axes that are blurred, such as axes=(0, 1)"
             )
-        self.axes = read_axes(axes, len(shape))
+        named = read_ordered_axes(axes, len(shape))
+        order = np.argsort(named)
+        self.axes = tuple(sorted(named))
+        if self.psf.ndim == len(named):
+            self.psf = self.psf.transpose(order)
         per_axis = self._psf_sizes(shape)
-        self.center = _read_center(center, per_axis)
+        self.center = _read_center(center, per_axis, order)
         if dims is not None and boundary != "unknown":
             raise ValueError(f"dims is {dims!r}, but with boundary={boundary!r} x has the image's shape; leave dims out")
 
         # along each blurred axis: x is continued, convolved on a periodic grid, and cut at `start`
         model, grid, start = list(shape), list(shape), [0] * len(shape)
         forced = None if dims is None else read_dims(dims)
+        if forced is not None and len(forced) != len(shape):
+            raise ValueError(f"dims is {dims}; give {len(shape)} sizes, as many as shape {shape} has")
         self._extensions: list[Extension] = []
         for axis, size, c in zip(self.axes, per_axis, self.center, strict=True):
             n, before, after = shape[axis], size - 1 - c, c
@@ -141,7 +148,7 @@ class Blur(Operator):
         return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        spectrum = self._transform(y.dtype).forward(y)
+        spectrum = self._image_to_spectrum(y)
         spectrum *= self._spectrum(y.dtype, adjoint=True)
         return _deliver(self._to_scene(spectrum, y.dtype), out)
 
@@ -149,24 +156,47 @@ class Blur(Operator):
         return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")
 
     def _to_spectrum(self, x: Any) -> Any:
-        """Return the spectrum of x continued at its edges."""
-        for extension in self._extensions:
-            x = extension.apply(x)
-        return self._transform(x.dtype).forward(x)
+        """Return the spectrum of x with its margins."""
+        return self._transform(x.dtype).forward(self._continued(x))
 
     def _to_image(self, spectrum: Any, dtype: Any) -> Any:
-        """Return the part of a blurred grid that is the image; the spectrum is overwritten."""
+        """Return the part of the periodic grid that is the image; the spectrum is overwritten."""
         return self._transform(dtype).inverse(spectrum, self.dimsd)
 
+    def _image_to_spectrum(self, y: Any) -> Any:
+        """Return the transpose of `_to_image` but for the scale: the spectrum of an image among zeros."""
+        return self._transform(y.dtype).forward(self._on_grid(y, tuple(slice(n) for n in self.dimsd)))
+
     def _to_scene(self, spectrum: Any, dtype: Any) -> Any:
-        """Return the transpose of `_to_spectrum` applied; the spectrum is overwritten."""
-        extended = list(self.dims)
-        for extension in self._extensions:
-            extended[extension.axis] = extension.sources.size
-        x = self._transform(dtype).inverse(spectrum, tuple(extended))
+        """Return the transpose of `_to_spectrum` but for the scale, margins folded back; the spectrum is overwritten."""
+        if not self._extensions:
+            return self._transform(dtype).inverse(spectrum, self.dims)
+        x = self._transform(dtype).inverse(spectrum)
+        window = [slice(None)] * len(self.dims)
         for extension in reversed(self._extensions):
-            x = extension.apply_adjoint(x)
-        return x
+            extension.fold(x[tuple(window)])
+            window[extension.axis] = extension.inside
+        return x[tuple(window)]
+
+    def _on_grid(self, x: Any, inside: tuple[slice, ...]) -> Any:
+        """Return `x` at `inside` on the periodic grid, surrounded by zeros."""
+        if x.shape == self._grid:
+            return x
+        # one copy in all, where transforms that pad make one along each axis
+        grid = np.zeros(self._grid, x.dtype)
+        grid[inside] = x
+        return grid
+
+    def _continued(self, x: Any) -> Any:
+        """Return `x` with its margins on the periodic grid, one axis after the other."""
+        window = [slice(n) for n in self.dims]
+        for extension in self._extensions:
+            window[extension.axis] = extension.inside
+        grid = self._on_grid(x, tuple(window))
+        for extension in self._extensions:
+            window[extension.axis] = slice(None)
+            extension.fill(grid[tuple(window)])
+        return grid
 
     def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
         key = (np.dtype(dtype), adjoint)
@@ -289,10 +319,13 @@ def _read_psf(psf: Any) -> Any:
     return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
 
 
-def _read_center(center: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:
+    """Return the index of the origin along each axis; `order` sorts the axes as they were named."""
     if center is None:
         return tuple(n // 2 for n in sizes)
     given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
+    if len(given) == len(sizes):
+        given = tuple(given[i] for i in order)
     if len(given) != len(sizes) or any(
         not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
     ):

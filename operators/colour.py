@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_axes, read_dims
+from ._arguments import read_axis, read_dims, read_ordered_axes
 from ._backend import real_dtype
 from .base import Identity, Operator
 
@@ -51,7 +51,7 @@ class ChannelMix(Operator):
 
     def __init__(self, matrix: Any, dims: Any, axis: int = -1) -> None:
         sizes = read_dims(dims)
-        (self.axis,) = read_axes(axis, len(sizes), "axis")
+        self.axis = read_axis(axis, len(sizes))
         matrix = np.asarray(matrix)
         if matrix.dtype.kind not in "biufc":
             raise TypeError(f"matrix has dtype {matrix.dtype}; give an array of numbers")
@@ -154,11 +154,11 @@ class Bayer(Operator):
 
     def __init__(self, dims: Any, pattern: str = "RGGB", axis: int = -1, axes: Sequence[int] | None = None) -> None:
         sizes = read_dims(dims)
-        (self.axis,) = read_axes(axis, len(sizes), "axis")
+        self.axis = read_axis(axis, len(sizes))
         if sizes[self.axis] != 3:
             raise ValueError(f"axis is {axis!r}, along which dims {sizes} has {sizes[self.axis]} channels; name the axis of 3")
         others = tuple(a for a in range(len(sizes)) if a != self.axis)
-        self.axes = others if axes is None else read_axes(axes, len(sizes))
+        self.axes = others if axes is None else read_ordered_axes(axes, len(sizes))
         if len(self.axes) != 2 or self.axis in self.axes:
             raise ValueError(f"axes is {axes!r} for dims {sizes}; name the two axes of rows and columns, such as axes=(0, 1)")
         if not isinstance(pattern, str) or len(pattern) != 4 or set(pattern.upper()) - set("RGB"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._arguments import read_choice
+from ._arguments import read_choice, read_spacing
 from .stack import Stack
-from .stencils import Stencil, read_grid, read_sampling, read_samplings
+from .stencils import Stencil, read_grid, read_spacings
 
 # kind: the whole-number weight of each offset, and their common factor
 _STENCILS = {"forward": ({0: -1, 1: 1}, 1.0), "backward": ({-1: -1, 0: 1}, 1.0), "centered": ({-1: -1, 1: 1}, 0.5)}
@@ -52,7 +52,7 @@ class FirstDerivative(Stencil):
 
     def __init__(self, dims: Any, axis: int, *, boundary: str, sampling: float = 1.0, kind: str = "forward") -> None:
         self.kind = read_choice(kind, tuple(_STENCILS), "kind")
-        self.sampling = read_sampling(sampling)
+        self.sampling = read_spacing(sampling)
         taps, factor = _STENCILS[kind]
         super().__init__(dims, axis, boundary=boundary, taps=taps, scale=factor / self.sampling)
 
@@ -73,7 +73,7 @@ class Gradient(Stack):
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         To be given unless `dims` is a blur.
     axes : int or tuple of int, optional
-        By default all, or the blur's.
+        By default all, or the blur's. Components come in the order in which the axes are named.
     sampling : float or sequence of float
         Distance between samples, one for all axes or one for each.
     kind : {"forward", "backward", "centered"}
@@ -106,7 +106,7 @@ class Gradient(Stack):
         kind: str = "forward",
     ) -> None:
         dims, boundary, axes = read_grid(dims, boundary, axes)
-        steps = read_samplings(sampling, axes)
+        steps = read_spacings(sampling, axes)
         super().__init__(
             [FirstDerivative(dims, axis, boundary=boundary, sampling=s, kind=kind) for axis, s in zip(axes, steps, strict=True)]
         )

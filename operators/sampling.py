@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_axes, read_dims
+from ._arguments import read_dims, read_ordered_axes
 from .base import Identity, Operator
 
 
@@ -91,7 +91,7 @@ class Downsample(_Window):
     dims : tuple of int
         Shape of x.
     factor : int or sequence of int
-        The distance f between samples that are kept, one for all axes or one for each.
+        The distance f between samples that are kept, one for all axes or one for each, in the order of `axes`.
     axes : int or tuple of int, optional
         The axes that are decimated; by default all.
     offset : int or sequence of int, optional
@@ -127,7 +127,7 @@ class Downsample(_Window):
         offset: int | Sequence[int] = 0,
     ) -> None:
         dims = read_dims(dims)
-        self.axes = read_axes(axes, len(dims))
+        self.axes = read_ordered_axes(axes, len(dims))
         self.factor = _read_counts(factor, self.axes, "factor", 1, [dims[a] for a in self.axes])
         self.offset = _read_counts(offset, self.axes, "offset", 0, [f - 1 for f in self.factor])
         window = [slice(None)] * len(dims)

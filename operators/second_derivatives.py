@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_axes, read_choice, read_dims
+from ._arguments import read_choice, read_dims, read_ordered_axes, read_spacing
 from .base import Operator
 from .derivatives import FirstDerivative
 from .stack import Stack
-from .stencils import Stencil, read_grid, read_sampling, read_samplings
+from .stencils import Stencil, read_grid, read_spacings
 
 # kind: the weight of each offset
 _STENCILS = {"forward": {0: 1, 1: -2, 2: 1}, "centered": {-1: 1, 0: -2, 1: 1}, "backward": {-2: 1, -1: -2, 0: 1}}
@@ -56,7 +56,7 @@ class SecondDerivative(Stencil):
 
     def __init__(self, dims: Any, axis: int, *, boundary: str, sampling: float = 1.0, kind: str = "centered") -> None:
         self.kind = read_choice(kind, tuple(_STENCILS), "kind")
-        self.sampling = read_sampling(sampling)
+        self.sampling = read_spacing(sampling)
         super().__init__(dims, axis, boundary=boundary, taps=_STENCILS[kind], scale=1 / self.sampling**2)
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ class MixedDerivative(Operator):
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         What x is beyond its edges; as for `FirstDerivative`.
     sampling : float or sequence of float
-        Distance between samples, one for both axes or one for each, in the order of the axes of the array.
+        Distance between samples, one for both axes or one for each, in the order of `axes`.
     kind : {"forward", "backward", "centered"}
     weight : float
         The factor w.
@@ -111,12 +111,12 @@ class MixedDerivative(Operator):
         weight: float = 1.0,
     ) -> None:
         dims = read_dims(dims)
-        self.axes = read_axes(axes, len(dims))
+        self.axes = read_ordered_axes(axes, len(dims))
         if len(self.axes) != 2:
             raise ValueError(f"axes is {axes!r}; a mixed derivative takes two: for one there is SecondDerivative")
         super().__init__(dims, dims)
         self.boundary, self.kind, self.weight = boundary, kind, float(weight)
-        self.sampling = read_samplings(sampling, self.axes)
+        self.sampling = read_spacings(sampling, self.axes)
         self.outer, self.inner = (
             FirstDerivative(dims, a, boundary=boundary, sampling=s, kind=kind)
             for a, s in zip(self.axes, self.sampling, strict=True)
@@ -197,7 +197,7 @@ class Laplacian(Operator):
     ) -> None:
         dims, self.boundary, self.axes = read_grid(dims, boundary, axes)
         super().__init__(dims, dims)
-        self.sampling, self.kind = read_samplings(sampling, self.axes), kind
+        self.sampling, self.kind = read_spacings(sampling, self.axes), kind
         self.terms = [
             SecondDerivative(dims, axis, boundary=self.boundary, sampling=s, kind=kind)
             for axis, s in zip(self.axes, self.sampling, strict=True)
@@ -241,7 +241,7 @@ class Hessian(Stack):
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         To be given unless `dims` is a blur.
     axes : int or tuple of int, optional
-        By default all, or the blur's.
+        By default all, or the blur's. Components come in the order in which the axes are named.
     sampling : float or sequence of float
         Distance between samples, one for all axes or one for each.
     kind : {"forward", "backward", "centered"}
@@ -281,7 +281,7 @@ class Hessian(Stack):
         kind: str = "forward",
     ) -> None:
         dims, boundary, axes = read_grid(dims, boundary, axes)
-        steps = read_samplings(sampling, axes)
+        steps = read_spacings(sampling, axes)
         step = dict(zip(axes, steps, strict=True))
         pure = [SecondDerivative(dims, a, boundary=boundary, sampling=step[a], kind=kind) for a in axes]
         mixed = [

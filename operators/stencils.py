@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_axis, read_choice, read_dims, read_ordered_axes, read_spacing
 from .base import Operator
 from .boundaries import source_indices
 from .transforms import Cosine, Fourier
@@ -52,7 +52,8 @@ class Stencil(Operator):
     def __init__(self, dims: Any, axis: int, *, boundary: str, taps: Mapping[int, int], scale: float = 1.0) -> None:
         dims = read_dims(dims)
         super().__init__(dims, dims)
-        (self.axis,) = self.axes = read_axes(axis, len(dims), "axis")
+        self.axis = read_axis(axis, len(dims))
+        self.axes = (self.axis,)
         self.boundary = read_edge(boundary)
         self.taps, self.scale = dict(sorted(taps.items())), float(scale)
         # the sample that stands at position i is that of index sources[i + before]
@@ -178,21 +179,17 @@ def read_grid(dims: Any, boundary: str | None, axes: Any) -> tuple[tuple[int, ..
     if boundary is None:
         raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, EDGES))}")
     sizes = read_dims(dims)
-    return sizes, read_edge(boundary), read_axes(axes, len(sizes))
+    return sizes, read_edge(boundary), read_ordered_axes(axes, len(sizes))
 
 
-def read_samplings(sampling: Any, axes: tuple[int, ...]) -> tuple[float, ...]:
-    """Return a sampling for each of `axes`, from one for all or from one for each."""
-    if np.ndim(sampling) and np.shape(sampling) != (len(axes),):
-        raise ValueError(f"sampling is {sampling!r}; give one number, or one for each of axes {axes}")
-    return tuple(read_sampling(s) for s in np.broadcast_to(sampling, len(axes)))
-
-
-def read_sampling(sampling: Any) -> float:
-    """Return `sampling` as a float above 0."""
-    if not isinstance(sampling, int | float | np.number) or not np.isfinite(sampling) or sampling <= 0:
-        raise ValueError(f"sampling is {sampling!r}; give a distance above 0")
-    return float(sampling)
+def read_spacings(sampling: Any, axes: tuple[int, ...]) -> tuple[float, ...]:
+    """Return a distance between samples for each of `axes`, from one for all or from one for each."""
+    if isinstance(sampling, str) or not np.iterable(sampling):
+        return (read_spacing(sampling),) * len(axes)
+    spacings = tuple(read_spacing(s) for s in sampling)
+    if len(spacings) != len(axes):
+        raise ValueError(f"sampling is {sampling!r}; give one distance, or one for each of axes {axes}")
+    return spacings
 
 
 def _pairs(taps: Mapping[int, int], stride: int) -> list[tuple[int, int]]:

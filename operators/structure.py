@@ -166,7 +166,7 @@ def _(A: combinators._ProductLinearOperator) -> tuple[Any, Any] | None:
 
 @_split.register
 def _(A: pylops.Restriction) -> tuple[Any, Any] | None:
-    return A, Identity(A.dims)
+    return (A, Identity(A.dims)) if _keeps_each_once(A) else None
 
 
 @_split.register
@@ -219,10 +219,18 @@ def _(A: pylops.VStack) -> float | None:
     return None if parts is None else float(np.sqrt(np.sum(np.square(parts))))
 
 
-@_norm.register(pylops.Identity)
-@_norm.register(pylops.Restriction)
-def _(A: Any) -> float | None:
+@_norm.register
+def _(A: pylops.Identity) -> float | None:
     return 1.0
+
+
+@_norm.register
+def _(A: pylops.Restriction) -> float | None:
+    return 1.0 if _keeps_each_once(A) else None
+
+
+def _keeps_each_once(A: pylops.Restriction) -> bool:
+    return np.unique(A.iava).size == np.size(A.iava)
 
 
 @_norm.register

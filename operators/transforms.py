@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import read_axes, read_dims
 from ._backend import fft_namespace, get_workers
 
 
@@ -34,6 +35,10 @@ class Fourier:
     dims: tuple[int, ...]
     axes: tuple[int, ...]
     real: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", read_dims(self.dims))
+        object.__setattr__(self, "axes", read_axes(self.axes, len(self.dims)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,6 +112,10 @@ class Cosine:
 
     dims: tuple[int, ...]
     axes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", read_dims(self.dims))
+        object.__setattr__(self, "axes", read_axes(self.axes, len(self.dims)))
 
     @property
     def shape(self) -> tuple[int, ...]:

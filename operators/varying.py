@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ._arguments import read_axes, read_choice, read_dims
+from ._arguments import read_choice, read_dims, read_ordered_axes
 from ._backend import real_dtype
 from .base import Operator
 from .blur import Blur
@@ -36,7 +36,7 @@ class VaryingBlur(Operator):
         For each blurred axis the increasing coordinates of the PSFs along it, in pixels of the image, 0 for its first. By
         default the centres of equal tiles.
     axes : int or tuple of int, optional
-        The axes that are blurred; may be left out where all are.
+        The axes that are blurred, in the order of `psfs`, `positions` and `center`; may be left out where all are.
     center : int or tuple of int, optional
         Index of the PSFs' origin along each axis; by default their middle, ``n // 2``.
     dims : tuple of int, optional
@@ -90,22 +90,22 @@ class VaryingBlur(Operator):
         shape = read_dims(shape, "shape")
         self.psfs = np.asarray(psfs)
         self.order = read_choice(order, ("before", "after"), "order")
-        self.axes = read_axes(axes, len(shape))
-        d = len(self.axes)
+        named = read_ordered_axes(axes, len(shape))
+        d = len(named)
         if self.psfs.ndim not in ({2 * d} if axes is None else {2 * d, d + len(shape)}):
             raise ValueError(
-                f"psfs has {self.psfs.ndim} dimensions; for blurred axes {self.axes} of an image of {len(shape)} give {d} of "
+                f"psfs has {self.psfs.ndim} dimensions; for blurred axes {named} of an image of {len(shape)} give {d} of "
                 f"positions and {d} of a PSF, or name other axes"
             )
         grid = read_dims(self.psfs.shape[:d], "psfs.shape")
         self._blurs = [
-            Blur(self.psfs[place], shape, boundary=boundary, axes=self.axes, center=center, dims=dims)
-            for place in np.ndindex(*grid)
+            Blur(self.psfs[place], shape, boundary=boundary, axes=named, center=center, dims=dims) for place in np.ndindex(*grid)
         ]
         first = self._blurs[0]
         super().__init__(first.dims, first.dimsd, np.result_type(*(blur.dtype for blur in self._blurs)))
-        self.boundary, self.center = first.boundary, first.center
-        sizes = tuple(shape[a] for a in self.axes)
+        self.axes, self.boundary, self.center = first.axes, first.boundary, first.center
+        sizes = tuple(shape[a] for a in named)
+        self._named = named
         self.positions = _tile_centers(sizes, grid) if positions is None else _read_positions(positions, grid)
         self.ffts = len(self._blurs) + 1
         self._cache: dict[Any, Any] = {}
@@ -158,7 +158,7 @@ class VaryingBlur(Operator):
         if not callable(function):
             raise TypeError(f"function is {function!r}; give a function of position that returns a PSF")
         image = read_dims(shape, "shape")
-        blurred = read_axes(axes, len(image))
+        blurred = read_ordered_axes(axes, len(image))
         counts = read_dims(grid if np.iterable(grid) else (grid,) * len(blurred), "grid")
         if len(counts) != len(blurred):
             raise ValueError(f"grid is {grid!r}; give a number of positions for each of axes {blurred}")
@@ -182,7 +182,7 @@ class VaryingBlur(Operator):
         first, total = self._blurs[0], None
         for blur, weights in zip(self._blurs, self._weights(x.dtype), strict=True):
             part = _weigh(x, weights)
-            spectrum = first._transform(x.dtype).forward(part) if adjoint else first._to_spectrum(part)
+            spectrum = first._image_to_spectrum(part) if adjoint else first._to_spectrum(part)
             spectrum *= blur._spectrum(x.dtype, adjoint)
             total = spectrum if total is None else np.add(total, spectrum, out=total)
         leave = first._to_scene if adjoint else first._to_image
@@ -195,7 +195,7 @@ class VaryingBlur(Operator):
     def _gather(self, x: Any, out: Any, adjoint: bool) -> Any:
         """Blur, then weight: one forward FFT serves all."""
         first = self._blurs[0]
-        spectrum = first._transform(x.dtype).forward(x) if adjoint else first._to_spectrum(x)
+        spectrum = first._image_to_spectrum(x) if adjoint else first._to_spectrum(x)
         leave = first._to_scene if adjoint else first._to_image
         out = np.empty(self.dims if adjoint else self.dimsd, x.dtype) if out is None else out
         out[...] = 0
@@ -210,7 +210,7 @@ class VaryingBlur(Operator):
             sizes = self.dims if self.order == "before" else self.dimsd
             starts = [s.start if self.order == "before" else 0 for s in self.field_of_view]
             hats = []
-            for axis, places in zip(self.axes, self.positions, strict=True):
+            for axis, places in zip(self._named, self.positions, strict=True):
                 shape = [1] * len(sizes)
                 shape[axis] = sizes[axis]
                 pixels = np.arange(sizes[axis]) - starts[axis]

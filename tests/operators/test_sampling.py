@@ -19,7 +19,7 @@ def kept(dims, window):
         (Downsample((7,), 2), np.s_[::2]),
         (Downsample((8,), 3, offset=2), np.s_[2::3]),
         (Downsample((6, 5, 3), 2, axes=(0, 1), offset=(1, 0)), np.s_[1::2, ::2]),
-        (Downsample((6, 5, 3), (1, 3), axes=(-1, 0)), np.s_[::1, :, ::3]),
+        (Downsample((6, 5, 3), (1, 3), axes=(-1, 0)), np.s_[::3, :, ::1]),
         (Downsample((4, 3), 1), np.s_[:, :]),
     ],
 )
