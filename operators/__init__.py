@@ -8,6 +8,7 @@ from ._backend import get_workers, set_workers
 from .base import Identity, Operator
 from .blur import Blur
 from .checks import Check, Report, check_operator
+from .convolve import Convolve2D
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
 from .norms import operator_norm
@@ -19,6 +20,7 @@ from .transforms import Fourier
 __all__ = [
     "Blur",
     "Check",
+    "Convolve2D",
     "Crop",
     "FirstDerivative",
     "Fourier",
