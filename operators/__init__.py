@@ -9,6 +9,7 @@ from .base import Identity, Operator
 from .blur import Blur
 from .checks import Check, Report, check_operator
 from .colour import Bayer, ChannelMix
+from .convolve import Convolve2D
 from .derivatives import FirstDerivative, Gradient
 from .interop import aslinearoperator, from_functions
 from .norms import operator_norm
@@ -26,6 +27,7 @@ __all__ = [
     "Blur",
     "ChannelMix",
     "Check",
+    "Convolve2D",
     "Cosine",
     "CosineTransform",
     "Crop",
