@@ -88,6 +88,9 @@ def check_contract(A, dtypes=DTYPES):
         assert A.apply_adjoint(y, out_adjoint) is out_adjoint
         np.testing.assert_array_equal(out, Ax)
         np.testing.assert_array_equal(out_adjoint, Ahy)
+        strided, strided_adjoint = (np.full((*dims, 2), np.nan, result)[..., 0] for dims in (A.dimsd, A.dims))
+        np.testing.assert_allclose(A.apply(x, strided), Ax, rtol=1e3 * eps, atol=1e2 * eps * np.abs(Ax).max())
+        np.testing.assert_allclose(A.apply_adjoint(y, strided_adjoint), Ahy, rtol=1e3 * eps, atol=1e2 * eps * np.abs(Ahy).max())
         np.testing.assert_array_equal(A.matvec(x.ravel()), Ax.ravel())
         np.testing.assert_array_equal(A.H.matvec(y.ravel()), Ahy.ravel())
         np.testing.assert_array_equal(twin.apply(x), Ax)
