@@ -24,6 +24,19 @@ def read_dims(dims: Any, name: str = "dims") -> tuple[int, ...]:
 
 def read_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -> tuple[int, ...]:
     """Return `axes` as a sorted tuple of non-negative ints; None stands for all of them."""
+    return tuple(sorted(read_ordered_axes(axes, ndim, name)))
+
+
+def read_axis(axis: int, ndim: int, name: str = "axis") -> int:
+    """Return one axis as a non-negative int."""
+    axes = read_ordered_axes(axis, ndim, name)
+    if len(axes) != 1:
+        raise ValueError(f"{name} is {axis!r}; give one axis")
+    return axes[0]
+
+
+def read_ordered_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -> tuple[int, ...]:
+    """Return `axes` as non-negative ints in the order given, where something else is given for each of them."""
     if axes is None:
         return tuple(range(ndim))
     try:
@@ -32,10 +45,23 @@ def read_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -
         raise TypeError(f"{name} is {axes!r}; give a whole number or a tuple of them") from None
     if not given or any(not -ndim <= a < ndim for a in given):
         raise ValueError(f"{name} is {axes!r}; each must be from {-ndim} to {ndim - 1} for an array of {ndim} dimensions")
-    normal = tuple(sorted(a % ndim for a in given))
+    normal = tuple(a % ndim for a in given)
     if len(set(normal)) < len(normal):
         raise ValueError(f"{name} is {axes!r}; an axis may be named once only")
     return normal
+
+
+def read_spacing(sampling: Any, name: str = "sampling") -> float:
+    """Return a distance between samples."""
+    try:
+        spacing = float(sampling) if not isinstance(sampling, str) else None
+    except TypeError:
+        spacing = None
+    if spacing is None:
+        raise TypeError(f"{name} is {sampling!r}; give a number")
+    if not np.isfinite(spacing) or spacing <= 0:
+        raise ValueError(f"{name} is {sampling!r}; give a distance above 0")
+    return spacing
 
 
 def read_choice(value: Any, choices: Sequence[str], name: str) -> str:

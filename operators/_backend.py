@@ -80,6 +80,8 @@ def working_dtype(*dtypes: Any) -> np.dtype[Any]:
     for dtype in dtypes:
         if np.dtype(dtype).kind not in "biufc":
             raise TypeError(f"an array has dtype {np.dtype(dtype)}; numbers are needed: convert it with .astype(float)")
+    # files such as FITS hold numbers in the other byte order
+    dtypes = tuple(np.dtype(d).newbyteorder("=") for d in dtypes)
     joint = np.result_type(*dtypes, np.float32) if all(_is_short(d) for d in dtypes) else np.dtype(np.float64)
     if any(np.dtype(d).kind == "c" for d in dtypes):
         return np.dtype(np.complex64 if joint.itemsize <= 8 and joint.kind == "c" else np.complex128)
@@ -97,7 +99,9 @@ def real_dtype(dtype: Any) -> np.dtype[Any]:
 
 def sum_of_squares(x: Any, weights: Any = None) -> float:
     """Return Σ w|x|², accumulated in float64 whatever the type of `x`, without a copy of it."""
-    parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+    flat = np.ravel(x)
+    parts = (flat.real, flat.imag) if flat.dtype.kind == "c" else (flat,)
     if weights is None:
-        return float(sum(np.einsum("i,i->", p, p, dtype=np.float64) for p in map(np.ravel, parts)))
-    return float(sum(np.einsum("i,i,i->", *map(np.ravel, (weights, p, p)), dtype=np.float64) for p in parts))
+        return float(sum(np.einsum("i,i->", p, p, dtype=np.float64) for p in parts))
+    w = np.ravel(weights)
+    return float(sum(np.einsum("i,i,i->", w, p, p, dtype=np.float64) for p in parts))

@@ -47,6 +47,10 @@ class Operator(pylops.LinearOperator):
         """Return Aᴴ y, written to `out` where that is not None."""
         raise TypeError(f"{type(self).__name__} does not define _apply_adjoint")
 
+    def _add_adjoint(self, y: Any, out: Any) -> None:
+        """Add Aᴴ y to `out`; to be overridden where this takes no array of its own."""
+        out += self._apply_adjoint(y, None)
+
     def symbol(self, transform: Any) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it, broadcastable to `transform.shape`; else None."""
         return None
@@ -86,21 +90,32 @@ class Operator(pylops.LinearOperator):
             If the shape or the type of `x` or `out` does not fit.
         """
         x = self._read(x, self.dims, "x")
-        return self._apply(x, self._check_out(out, self.dimsd, x))
+        return self._into(self._apply, x, self._check_out(out, self.dimsd, x))
 
     def apply_adjoint(self, y: Any, out: Any = None) -> Any:
         """Return Aᴴ y; as `apply`, with `dims` and `dimsd` exchanged."""
         y = self._read(y, self.dimsd, "y")
-        return self._apply_adjoint(y, self._check_out(out, self.dims, y))
+        return self._into(self._apply_adjoint, y, self._check_out(out, self.dims, y))
+
+    def _into(self, function: Any, x: Any, out: Any) -> Any:
+        if out is None or not np.may_share_memory(x, out):
+            return function(x, out)
+        # what is written would be read again
+        out[...] = function(x, None)
+        return out
 
     def _read(self, x: Any, shape: tuple[int, ...], name: str) -> Any:
         x = np.asarray(x)
         if x.shape != shape:
             raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here{_axes_hint(x.shape, shape)}")
+        if x.dtype.kind not in "biufc":
+            raise TypeError(f"{name} has dtype {x.dtype}, but {self!r} takes numbers; convert it with .astype(float)")
         declared = np.complex64 if self.dtype.kind == "c" else np.float16
         return x.astype(working_dtype(x.dtype, declared), copy=False)
 
     def _check_out(self, out: Any, shape: tuple[int, ...], x: Any) -> Any:
+        if out is not None and not isinstance(out, np.ndarray):
+            raise TypeError(f"out is {out!r}; give an array of shape {shape} and dtype {x.dtype}, or None")
         if out is not None and (out.shape != shape or out.dtype != x.dtype):
             raise ValueError(f"out has shape {out.shape} and dtype {out.dtype}; give one of {shape} and {x.dtype}, or None")
         return out
@@ -136,7 +151,7 @@ class Operator(pylops.LinearOperator):
         return Adjoint(self)
 
     def _transpose(self) -> Any:
-        return super()._transpose() if self.dtype.kind == "c" else Adjoint(self)
+        return super()._transpose() if self.dtype.kind == "c" else self._adjoint()
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_cache"} | ({"_cache": {}} if "_cache" in self.__dict__ else {})
@@ -202,7 +217,8 @@ class Identity(Operator):
         return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
-        return np.ones((1,) * len(transform.dims)) if transform.dims == self.dims else None
+        # true of any array of so many samples, flat or not
+        return np.ones((1,) * len(transform.dims)) if np.prod(transform.dims) == self.shape[1] else None
 
     def norm_bound(self) -> float:
         return 1.0

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
 from .base import Operator
 from .boundaries import Extension
 from .sampling import Crop
-from .transforms import Fourier
+from .transforms import Cosine, Fourier
 
 
 class Blur(Operator):
@@ -31,7 +31,8 @@ class Blur(Operator):
         What x is beyond the edges of the image. ``"unknown"`` assumes nothing: x lives on the larger grid that the image
         saw, of shape ``A.dims``, and ``A.crop(x)`` is its part inside the image. Photographs need this one.
     axes : int or tuple of int, optional
-        The axes that are blurred; may be left out where the PSF has as many dimensions as the image.
+        The axes that are blurred, in the order of the PSF's and of `center`; may be left out where the PSF has as many
+        dimensions as the image.
     center : int or tuple of int, optional
         Index of the PSF's origin along each axis; by default its middle, ``n // 2``.
     dims : tuple of int, optional
@@ -86,15 +87,21 @@ class Blur(Operator):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions and shape is {shape}; name the axes that are blurred, such as axes=(0, 1)"
             )
-        self.axes = read_axes(axes, len(shape))
+        named = read_ordered_axes(axes, len(shape))
+        order = np.argsort(named)
+        self.axes = tuple(sorted(named))
+        if self.psf.ndim == len(named):
+            self.psf = self.psf.transpose(order)
         per_axis = self._psf_sizes(shape)
-        self.center = _read_center(center, per_axis)
+        self.center = _read_center(center, per_axis, order)
         if dims is not None and boundary != "unknown":
             raise ValueError(f"dims is {dims!r}, but with boundary={boundary!r} x has the image's shape; leave dims out")
 
         # along each blurred axis: x is continued, convolved on a periodic grid, and cut at `start`
         model, grid, start = list(shape), list(shape), [0] * len(shape)
         forced = None if dims is None else read_dims(dims)
+        if forced is not None and len(forced) != len(shape):
+            raise ValueError(f"dims is {dims}; give {len(shape)} sizes, as many as shape {shape} has")
         self._extensions: list[Extension] = []
         for axis, size, c in zip(self.axes, per_axis, self.center, strict=True):
             n, before, after = shape[axis], size - 1 - c, c
@@ -136,24 +143,60 @@ class Blur(Operator):
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
-        transform = Fourier(self._grid, self.axes, real=x.dtype.kind == "f")
-        for extension in self._extensions:
-            x = extension.apply(x)
-        spectrum = transform.forward(x)
+        spectrum = self._to_spectrum(x)
         spectrum *= self._spectrum(x.dtype)
-        return _deliver(transform.inverse(spectrum, self.dimsd), out)
+        return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        transform = Fourier(self._grid, self.axes, real=y.dtype.kind == "f")
-        spectrum = transform.forward(y)
+        spectrum = self._image_to_spectrum(y)
         spectrum *= self._spectrum(y.dtype, adjoint=True)
-        extended = list(self.dims)
-        for extension in self._extensions:
-            extended[extension.axis] = extension.sources.size
-        x = transform.inverse(spectrum, tuple(extended))
+        return _deliver(self._to_scene(spectrum, y.dtype), out)
+
+    def _transform(self, dtype: Any) -> Fourier:
+        return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")
+
+    def _to_spectrum(self, x: Any) -> Any:
+        """Return the spectrum of x with its margins."""
+        return self._transform(x.dtype).forward(self._continued(x))
+
+    def _to_image(self, spectrum: Any, dtype: Any) -> Any:
+        """Return the part of the periodic grid that is the image; the spectrum is overwritten."""
+        return self._transform(dtype).inverse(spectrum, self.dimsd)
+
+    def _image_to_spectrum(self, y: Any) -> Any:
+        """Return the transpose of `_to_image` but for the scale: the spectrum of an image among zeros."""
+        return self._transform(y.dtype).forward(self._on_grid(y, tuple(slice(n) for n in self.dimsd)))
+
+    def _to_scene(self, spectrum: Any, dtype: Any) -> Any:
+        """Return the transpose of `_to_spectrum` but for the scale, margins folded back; the spectrum is overwritten."""
+        if not self._extensions:
+            return self._transform(dtype).inverse(spectrum, self.dims)
+        x = self._transform(dtype).inverse(spectrum)
+        window = [slice(None)] * len(self.dims)
         for extension in reversed(self._extensions):
-            x = extension.apply_adjoint(x)
-        return _deliver(x, out)
+            extension.fold(x[tuple(window)])
+            window[extension.axis] = extension.inside
+        return x[tuple(window)]
+
+    def _on_grid(self, x: Any, inside: tuple[slice, ...]) -> Any:
+        """Return `x` at `inside` on the periodic grid, surrounded by zeros."""
+        if x.shape == self._grid:
+            return x
+        # one copy in all, where transforms that pad make one along each axis
+        grid = np.zeros(self._grid, x.dtype)
+        grid[inside] = x
+        return grid
+
+    def _continued(self, x: Any) -> Any:
+        """Return `x` with its margins on the periodic grid, one axis after the other."""
+        window = [slice(n) for n in self.dims]
+        for extension in self._extensions:
+            window[extension.axis] = extension.inside
+        grid = self._on_grid(x, tuple(window))
+        for extension in self._extensions:
+            window[extension.axis] = slice(None)
+            extension.fill(grid[tuple(window)])
+        return grid
 
     def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
         key = (np.dtype(dtype), adjoint)
@@ -166,9 +209,7 @@ class Blur(Operator):
 
     def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
         """Return the PSF on a periodic grid, its origin moved to −start, wrapped as often as it takes."""
-        psf = self.psf
-        if psf.ndim < len(grid):
-            psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(self.axes)))
+        psf = self._psf_on_all_axes()
         kernel_shape, places = list(psf.shape), [np.arange(n) for n in psf.shape]
         for axis, c in zip(self.axes, self.center, strict=True):
             offsets = np.arange(psf.shape[axis]) - c
@@ -184,13 +225,39 @@ class Blur(Operator):
 
     # -- structure ----------------------------------------------------------------------------------
 
+    def _psf_on_all_axes(self) -> Any:
+        others = set(range(len(self.dims))) - set(self.axes)
+        return self.psf if self.psf.ndim == len(self.dims) else np.expand_dims(self.psf, tuple(others))
+
     def symbol(self, transform: Any) -> Any:
-        fits = isinstance(transform, Fourier) and transform.dims == self.dims and set(self.axes) <= set(transform.axes)
-        if self.boundary != "periodic" or not fits or (transform.real and self.dtype.kind == "c"):
+        # a PSF for each channel is not diagonal in a transform along the channels
+        mixed = {axis for axis, n in enumerate(self._psf_on_all_axes().shape) if n > 1 and axis not in self.axes}
+        if transform.dims != self.dims or not set(self.axes) <= set(transform.axes) or mixed & set(transform.axes):
+            return None
+        if isinstance(transform, Cosine) and self.boundary == "reflect":
+            return self._cosine_symbol(transform)
+        if not isinstance(transform, Fourier) or self.boundary != "periodic" or (transform.real and self.dtype.kind == "c"):
             return None
         kernel = self._kernel(self.dims, [0] * len(self.dims))
-        halved = transform.real and transform.axes[-1] in self.axes
-        return Fourier(kernel.shape, self.axes, real=halved).forward(kernel)
+        axes = tuple(axis for axis in transform.axes if axis in self.axes)
+        return Fourier(kernel.shape, axes, real=transform.real and transform.axes[-1] in axes).forward(kernel)
+
+    def _cosine_symbol(self, transform: Cosine) -> Any:
+        """Return the eigenvalues under reflection where the PSF is symmetric about its centre in each axis; else None."""
+        psf = self._psf_on_all_axes()
+        width = [(0, 0)] * psf.ndim
+        for axis, c in zip(self.axes, self.center, strict=True):
+            before, after = c, psf.shape[axis] - 1 - c
+            width[axis] = (max(after - before, 0), max(before - after, 0))
+        psf = np.pad(psf, width)
+        rounding = 4 * np.finfo(float).eps * np.abs(psf).max()
+        if any(np.abs(psf - np.flip(psf, axis)).max() > rounding for axis in self.axes):
+            return None
+        for axis in self.axes:
+            reach = psf.shape[axis] // 2
+            cosines = np.cos(np.multiply.outer(transform.frequencies(axis).ravel(), np.arange(-reach, reach + 1)))
+            psf = np.moveaxis(np.tensordot(cosines, psf, (1, axis)), 0, axis)
+        return psf
 
     def split(self) -> tuple[Crop, Blur] | None:
         if self.boundary != "unknown":
@@ -200,8 +267,11 @@ class Blur(Operator):
 
     def norm_bound(self) -> float:
         if "norm" not in self._cache:
-            edges = np.prod([extension.norm() for extension in self._extensions])
-            spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+            spectrum = self.symbol(Cosine(self.dims, self.axes))
+            edges = 1.0
+            if spectrum is None:
+                spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+                edges = float(np.prod([extension.norm() for extension in self._extensions]))
             self._cache["norm"] = float(np.abs(spectrum).max() * edges)
         return self._cache["norm"]  # type: ignore[no-any-return]
 
@@ -249,10 +319,13 @@ def _read_psf(psf: Any) -> Any:
     return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
 
 
-def _read_center(center: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:
+    """Return the index of the origin along each axis; `order` sorts the axes as they were named."""
     if center is None:
         return tuple(n // 2 for n in sizes)
     given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
+    if len(given) == len(sizes):
+        given = tuple(given[i] for i in order)
     if len(given) != len(sizes) or any(
         not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
     ):

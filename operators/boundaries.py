@@ -42,32 +42,52 @@ class Extension:
 
     def __init__(self, axis: int, n: int, before: int, after: int, boundary: str) -> None:
         self.axis, self.n, self.before, self.after = axis, n, before, after
-        self.sources = source_indices(n, before, after, boundary)
+        sources = source_indices(n, before, after, boundary)
+        self._most = int(np.bincount(sources, minlength=1).max())
+        inside = before + n
+        # the margins as stretches, each with the slice of the array that it repeats
+        self._stretches = [
+            (slice(start + i, start + j), source)
+            for start, stop in ((0, before), (inside, inside + after))
+            for i, j, source in _stretches(sources[start:stop].tolist(), before)
+        ]
 
-    def apply(self, x: Any) -> Any:
-        """Return the continued array."""
-        return np.take(x, self.sources, axis=self.axis)
+    @property
+    def size(self) -> int:
+        """Size of the continued array along the axis."""
+        return self.before + self.n + self.after
 
-    def apply_adjoint(self, y: Any) -> Any:
-        """Return the transpose applied: every margin sample is added to the sample that it repeats."""
-        y = np.moveaxis(y, self.axis, 0)
-        x = y[self.before : self.before + self.n].copy()
-        for start, stop in ((0, self.before), (self.before + self.n, self.before + self.n + self.after)):
-            for a, b in _runs(self.sources[start:stop]):
-                x[self.sources[start + a : start + b]] += y[start + a : start + b]
-        return np.moveaxis(x, 0, self.axis)
+    @property
+    def inside(self) -> slice:
+        """Where the array itself lies in the continued one."""
+        return slice(self.before, self.before + self.n)
+
+    def fill(self, x: Any) -> None:
+        """Write the margins of a continued array, its inside being there."""
+        x = np.moveaxis(x, self.axis, 0)
+        for margin, source in self._stretches:
+            x[margin] = x[source]
+
+    def fold(self, x: Any) -> None:
+        """Apply the transpose of `fill`: add every margin sample to the sample that it repeats."""
+        x = np.moveaxis(x, self.axis, 0)
+        for margin, source in self._stretches:
+            repeated = x[source]
+            repeated += x[margin].sum(axis=0, keepdims=True) if len(repeated) == 1 else x[margin]
 
     def norm(self) -> float:
         """Return the operator norm, √(the most often that a sample is used)."""
-        return float(np.sqrt(np.bincount(self.sources, minlength=1).max()))
+        return float(np.sqrt(self._most))
 
 
-def _runs(indices: Any) -> list[tuple[int, int]]:
-    """Cut a list of indices into stretches in which none comes twice."""
-    runs, start, seen = [], 0, set[int]()
-    for i, index in enumerate(indices.tolist()):
-        if index in seen:
-            runs.append((start, i))
-            start, seen = i, set()
-        seen.add(index)
-    return [*runs, (start, len(indices))] if len(indices) else []
+def _stretches(indices: list[int], offset: int) -> list[tuple[int, int, slice]]:
+    """Cut a list of indices where its step changes; return each stretch and the slice, moved by `offset`, that it is."""
+    found, i = [], 0
+    while i < len(indices):
+        j, step = i + 1, indices[i + 1] - indices[i] if i + 1 < len(indices) else 0
+        while j < len(indices) and abs(step) <= 1 and indices[j] - indices[j - 1] == step:
+            j += 1
+        first, last = indices[i] + offset, indices[j - 1] + offset
+        found.append((i, j, slice(first, last + 1) if step >= 0 else slice(first, last - 1 if last else None, -1)))
+        i = j
+    return found

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
-from .base import Operator
-from .boundaries import source_indices
+from ._arguments import read_choice, read_spacing
 from .stack import Stack
-from .transforms import Fourier
+from .stencils import Stencil, read_grid, read_spacings
 
-# kind: positions a, b and the factor c of c (x[i + b] − x[i + a])
-_STENCILS = {"forward": (0, 1, 1.0), "backward": (-1, 0, 1.0), "centered": (-1, 1, 0.5)}
-_EDGES = tuple(word for word in BOUNDARIES if word != "unknown")
+# kind: the whole-number weight of each offset, and their common factor
+_STENCILS = {"forward": ({0: -1, 1: 1}, 1.0), "backward": ({-1: -1, 0: 1}, 1.0), "centered": ({-1: -1, 1: 1}, 0.5)}
 
 
-class FirstDerivative(Operator):
+class FirstDerivative(Stencil):
     r"""The first derivative along one axis, by differences.
 
     .. math:: (D x)_i = \frac{x_{i+1} - x_i}{s} \;\text{(forward)}, \quad
@@ -44,7 +39,8 @@ class FirstDerivative(Operator):
 
     Notes
     -----
-    One pass over memory. Diagonal in the Fourier transform where the boundary is periodic.
+    One pass over memory. Diagonal in the Fourier transform where the boundary is periodic; its Gram operator is diagonal
+    in the cosine transform where that is reflect.
 
     Examples
     --------
@@ -55,68 +51,10 @@ class FirstDerivative(Operator):
     """
 
     def __init__(self, dims: Any, axis: int, *, boundary: str, sampling: float = 1.0, kind: str = "forward") -> None:
-        dims = read_dims(dims)
-        super().__init__(dims, dims)
-        (self.axis,) = self.axes = read_axes(axis, len(dims), "axis")
-        self.boundary = _read_edge(boundary)
         self.kind = read_choice(kind, tuple(_STENCILS), "kind")
-        if not np.isfinite(sampling) or sampling <= 0:
-            raise ValueError(f"sampling is {sampling!r}; give a distance above 0")
-        self.sampling = float(sampling)
-        n = dims[self.axis]
-        a, b, c = _STENCILS[kind]
-        self._stencil = a, b, c / self.sampling
-        # the sample that stands at position i is that of index sources[i - a]
-        self._sources = source_indices(n, -a, b, boundary)
-        self._inside = slice(-a, max(n - b, -a))
-
-    def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty_like(x) if out is None else out
-        a, b, c = self._stencil
-        n = self.dims[self.axis]
-        source, target = np.moveaxis(x, self.axis, 0), np.moveaxis(out, self.axis, 0)
-        i = self._inside
-        np.subtract(source[i.start + b : i.stop + b], source[i.start + a : i.stop + a], out=target[i])
-        for row in _outside(i, n):
-            target[row] = 0
-            for position, sign in ((row + b, 1), (row + a, -1)):
-                index = self._sources[position - a]
-                if index >= 0:
-                    target[row] += sign * source[index]
-        return _scale(out, c)
-
-    def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        out = np.empty_like(y) if out is None else out
-        a, b, c = self._stencil
-        n = self.dims[self.axis]
-        source, target = np.moveaxis(y, self.axis, 0), np.moveaxis(out, self.axis, 0)
-        # first as if x were zero outside, then each edge row given to the sample that it repeats
-        i = slice(b, max(n + a, b))
-        np.subtract(source[i.start - b : i.stop - b], source[i.start - a : i.stop - a], out=target[i])
-        for row in _outside(i, n):
-            target[row] = 0
-            for position, sign in ((row - b, 1), (row - a, -1)):
-                if 0 <= position < n:
-                    target[row] += sign * source[position]
-        for row in _outside(self._inside, n):
-            for position, sign in ((row + b, 1), (row + a, -1)):
-                index = self._sources[position - a]
-                if not 0 <= position < n and index >= 0:
-                    target[index] += sign * source[row]
-        return _scale(out, c)
-
-    def symbol(self, transform: Any) -> Any:
-        fits = isinstance(transform, Fourier) and transform.dims == self.dims and self.axis in transform.axes
-        if self.boundary != "periodic" or not fits:
-            return None
-        a, b, c = self._stencil
-        omega = transform.frequencies(self.axis)
-        return c * (np.exp(1j * b * omega) - np.exp(1j * a * omega))
-
-    def norm_bound(self) -> float:
-        # each tap of the stencil repeats an edge sample once at most
-        c = self._stencil[2]
-        return c * (2.0 if self.boundary in ("periodic", "zero") else 1 + np.sqrt(2))
+        self.sampling = read_spacing(sampling)
+        taps, factor = _STENCILS[kind]
+        super().__init__(dims, axis, boundary=boundary, taps=taps, scale=factor / self.sampling)
 
     def __repr__(self) -> str:
         return f"∂{self.axis}({'×'.join(map(str, self.dims))}, {self.boundary}, {self.kind})"
@@ -135,7 +73,7 @@ class Gradient(Stack):
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         To be given unless `dims` is a blur.
     axes : int or tuple of int, optional
-        By default all, or the blur's.
+        By default all, or the blur's. Components come in the order in which the axes are named.
     sampling : float or sequence of float
         Distance between samples, one for all axes or one for each.
     kind : {"forward", "backward", "centered"}
@@ -167,38 +105,12 @@ class Gradient(Stack):
         sampling: float | Sequence[float] = 1.0,
         kind: str = "forward",
     ) -> None:
-        if hasattr(dims, "matvec"):
-            A, dims = dims, tuple(dims.dims)
-            axes = getattr(A, "axes", None) if axes is None else axes
-            own = getattr(A, "boundary", "periodic")
-            boundary = ("periodic" if own == "unknown" else own) if boundary is None else boundary
-        if boundary is None:
-            raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, _EDGES))}")
-        dims = read_dims(dims)
-        axes = read_axes(axes, len(dims))
-        steps = [float(s) for s in np.broadcast_to(sampling, len(axes))]
+        dims, boundary, axes = read_grid(dims, boundary, axes)
+        steps = read_spacings(sampling, axes)
         super().__init__(
             [FirstDerivative(dims, axis, boundary=boundary, sampling=s, kind=kind) for axis, s in zip(axes, steps, strict=True)]
         )
-        self.axes, self.boundary, self.sampling, self.kind = axes, boundary, tuple(steps), kind
+        self.axes, self.boundary, self.sampling, self.kind = axes, boundary, steps, kind
 
     def __repr__(self) -> str:
         return f"∇({'×'.join(map(str, self.dims))}, axes {self.axes}, {self.boundary}, {self.kind})"
-
-
-def _read_edge(boundary: str) -> str:
-    if boundary == "unknown":
-        raise ValueError(
-            "boundary is 'unknown'; a derivative lives on the grid of x: give 'periodic', or take Gradient(A) of the blur"
-        )
-    return read_choice(boundary, _EDGES, "boundary")
-
-
-def _outside(inside: slice, n: int) -> list[int]:
-    return [i for i in range(n) if not inside.start <= i < inside.stop]
-
-
-def _scale(x: Any, c: float) -> Any:
-    if c != 1:
-        x *= c
-    return x

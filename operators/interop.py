@@ -22,10 +22,10 @@ class Foreign(Operator):
         self.ffts = structure.ffts(op)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _fit(self.op.matvec(x.ravel()), x, self.dimsd, out)
+        return _fit(_in_parts(self.op.matvec, x.ravel(), self.dtype), x, self.dimsd, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _fit(self.op.rmatvec(y.ravel()), y, self.dims, out)
+        return _fit(_in_parts(self.op.rmatvec, y.ravel(), self.dtype), y, self.dims, out)
 
     def symbol(self, transform: Any) -> Any:
         return structure.symbol(self.op, transform)
@@ -52,10 +52,10 @@ class FunctionOperator(Operator):
         self.adjoint_function = adjoint
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _fit(self.forward(x), x, self.dimsd, out)
+        return _fit(_in_parts(self.forward, x, self.dtype), x, self.dimsd, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _fit(self.adjoint_function(y), y, self.dims, out)
+        return _fit(_in_parts(self.adjoint_function, y, self.dtype), y, self.dims, out)
 
     def __repr__(self) -> str:
         return (
@@ -145,14 +145,26 @@ def aslinearoperator(A: Any) -> Operator:
         raise TypeError(
             f"A is {type(A).__name__}, which has no {', '.join(missing)}; give an operator, a matrix, or from_functions(...)"
         )
-    dims = tuple(getattr(A, "dims", (A.shape[1],)))
-    dimsd = tuple(getattr(A, "dimsd", (A.shape[0],)))
+    dims = tuple(map(int, getattr(A, "dims", (A.shape[1],))))
+    dimsd = tuple(map(int, getattr(A, "dimsd", (A.shape[0],))))
     return Foreign(A, dims, dimsd)
+
+
+def _in_parts(function: Callable[[Any], Any], x: Any, declared: Any) -> Any:
+    if x.dtype.kind != "c" or declared.kind == "c":
+        return function(x)
+    # many a real operator drops the imaginary part, or refuses it
+    return function(x.real.copy()) + 1j * function(x.imag.copy())
 
 
 def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any) -> Any:
     """Give a foreign result its shape and the precision of the argument."""
-    y = np.asarray(y).reshape(shape)
+    y = np.asarray(y)
+    if y.size != np.prod(shape):
+        raise ValueError(f"an operator gave an array of shape {y.shape} where {shape} was declared; mend its dims or dimsd")
+    if y.dtype.kind == "c" and like.dtype.kind != "c":
+        raise TypeError(f"an operator gave {y.dtype} for {like.dtype}; declare it as complex, with dtype=complex")
+    y = y.reshape(shape)
     if out is None:
         # a function may return a view of its argument: the result must not change with it
         return y.astype(like.dtype, copy=np.may_share_memory(y, like))

@@ -59,7 +59,7 @@ class Stack(Operator):
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         out = self.operators[0].apply_adjoint(y[0], out)
         for A, part in zip(self.operators[1:], y[1:], strict=True):
-            out += A.apply_adjoint(part)
+            A._add_adjoint(part, out)
         return out
 
     def gram_symbol(self, transform: Any) -> Any:

@@ -157,12 +157,16 @@ def _(A: combinators._ScaledLinearOperator) -> tuple[Any, Any] | None:
 def _(A: combinators._ProductLinearOperator) -> tuple[Any, Any] | None:
     outer, inner = A.args
     parts = split(outer)
-    return None if parts is None else (parts[0], parts[1] * inner)
+    if parts is None:
+        return None
+    # a selection of a selection is one selection, which leaves the inner operator's diagonal part by itself
+    within = split(inner) if isinstance(parts[1], Identity) else None
+    return (parts[0], parts[1] * inner) if within is None else (parts[0] * within[0], within[1])
 
 
 @_split.register
 def _(A: pylops.Restriction) -> tuple[Any, Any] | None:
-    return A, Identity(A.dims)
+    return (A, Identity(A.dims)) if _keeps_each_once(A) else None
 
 
 @_split.register
@@ -215,10 +219,18 @@ def _(A: pylops.VStack) -> float | None:
     return None if parts is None else float(np.sqrt(np.sum(np.square(parts))))
 
 
-@_norm.register(pylops.Identity)
-@_norm.register(pylops.Restriction)
-def _(A: Any) -> float | None:
+@_norm.register
+def _(A: pylops.Identity) -> float | None:
     return 1.0
+
+
+@_norm.register
+def _(A: pylops.Restriction) -> float | None:
+    return 1.0 if _keeps_each_once(A) else None
+
+
+def _keeps_each_once(A: pylops.Restriction) -> bool:
+    return np.unique(A.iava).size == np.size(A.iava)
 
 
 @_norm.register

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import read_axes, read_dims
 from ._backend import fft_namespace, get_workers
 
 
@@ -34,6 +35,10 @@ class Fourier:
     dims: tuple[int, ...]
     axes: tuple[int, ...]
     real: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", read_dims(self.dims))
+        object.__setattr__(self, "axes", read_axes(self.axes, len(self.dims)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,3 +89,60 @@ class Fourier:
 
     def __repr__(self) -> str:
         return f"Fourier({'×'.join(map(str, self.dims))}, axes {self.axes})"
+
+
+@dataclass(frozen=True)
+class Cosine:
+    r"""The discrete cosine transform (DCT-II) over some axes of an array.
+
+    .. math:: X_k = 2 \sum_n x_n \cos\frac{\pi k (2 n + 1)}{2 N} \quad \text{along each of the axes}
+
+    Parameters
+    ----------
+    dims : tuple of int
+        Shape of the arrays that it transforms.
+    axes : tuple of int
+        The axes that it acts on; others ride along.
+
+    Notes
+    -----
+    Unnormalised forward and 1/2N inverse along each axis, as in ``scipy.fft``. It diagonalises what is symmetric in each
+    axis and continues x by reflection at its edges.
+    """
+
+    dims: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", read_dims(self.dims))
+        object.__setattr__(self, "axes", read_axes(self.axes, len(self.dims)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a spectrum."""
+        return self.dims
+
+    def forward(self, x: Any) -> Any:
+        """Return the spectrum of `x`; where `x` is shorter than `dims` it is continued by zeros."""
+        sizes = [self.dims[axis] for axis in self.axes]
+        return fft_namespace(x).dctn(x, s=sizes, axes=self.axes, workers=get_workers())
+
+    def inverse(self, spectrum: Any, sizes: tuple[int, ...] | None = None) -> Any:
+        """Return the array of this spectrum, cut to its first `sizes` samples; the spectrum is overwritten."""
+        x = fft_namespace(spectrum).idctn(spectrum, axes=self.axes, overwrite_x=True, workers=get_workers())
+        if sizes is None:
+            return x
+        keep = [slice(None)] * len(self.dims)
+        for axis in self.axes:
+            keep[axis] = slice(sizes[axis])
+        return x[tuple(keep)]
+
+    def frequencies(self, axis: int) -> Any:
+        """Return the angular frequencies along `axis`, in radians a sample, shaped to broadcast over a spectrum."""
+        n = self.dims[axis]
+        shape = [1] * len(self.dims)
+        shape[axis] = n
+        return (np.pi / n * np.arange(n)).reshape(shape)
+
+    def __repr__(self) -> str:
+        return f"Cosine({'×'.join(map(str, self.dims))}, axes {self.axes})"
