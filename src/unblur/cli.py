@@ -11,10 +11,13 @@ import click
 _PSF_HELP = "gaussian:sigma=2, motion:length=21,angle=30, disk:radius=5 or file:psf.png"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unblur")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Take the blur out of images."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()

@@ -174,6 +174,13 @@ def test_an_input_under_another_name_is_still_the_input(run, photograph, tmp_pat
     assert "same file" in err
 
 
+def test_no_command_gives_the_help(run):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage:")
+    assert "deblur" in out
+
+
 def test_module_and_command_are_the_same():
     outputs = [
         subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -192,3 +199,29 @@ def test_nothing_but_one_line_in_a_pipe(photograph, tmp_path):
     assert run.stdout == ""
     assert run.stderr.count("\n") == 1
     assert "\r" not in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a Unix thing")
+def test_a_progress_bar_on_a_terminal(photograph, tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-m", "unblur", "deblur", photograph, tmp_path / "out.png", "--psf", "disk:radius=3"]
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(ours, 4096)
+            except OSError:  # what Linux says at the end
+                break
+            if not chunk:
+                break
+            shown += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"deblurring" in shown
