@@ -4,6 +4,8 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 """
 
 from .callbacks import Progress, Record
+from .certificate import Certificate, certify
+from .checkpoint import Checkpoint
 from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
@@ -17,6 +19,8 @@ from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
 
 __all__ = [
     "Box",
+    "Certificate",
+    "Checkpoint",
     "Direct",
     "GroupNorm",
     "Interval",
@@ -33,6 +37,7 @@ __all__ = [
     "Tikhonov",
     "TotalVariation",
     "UnsolvableError",
+    "certify",
     "iterate",
     "plan",
     "solve",

@@ -24,6 +24,10 @@ class Functional(Protocol):
     def curvature(self) -> float | None:
         """The factor c where f(z) = c ‖z‖² / 2, so that the term can stay in a linear system; else None."""
 
+    @property
+    def convex(self) -> bool:
+        """Whether f is convex."""
+
     def value(self, z: Any) -> float:
         """Return f(z)."""
 
@@ -39,6 +43,7 @@ class SquaredNorm:
     """½ Σ wᵢ |zᵢ|²; without weights ½‖z‖²."""
 
     weights: Any = None
+    convex: ClassVar[bool] = True
 
     @property
     def curvature(self) -> float | None:
@@ -53,6 +58,16 @@ class SquaredNorm:
     def gradient(self, z: Any) -> Any:
         return z if self.weights is None else self.weights * z
 
+    def conjugate(self, p: Any) -> float:
+        if self.weights is None:
+            return 0.5 * sum_of_squares(p)
+        with np.errstate(divide="ignore"):
+            return 0.5 * sum_of_squares(p, np.where(p == 0, 0, 1 / self.weights))
+
+    def project_dual(self, p: Any) -> Any:
+        """Return `p` where the conjugate is finite."""
+        return p if self.weights is None else np.where(self.weights > 0, p, 0)
+
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.03 * weight
 
@@ -63,6 +78,7 @@ class GroupNorm:
 
     axes: tuple[int, ...] = ()
     curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
 
     def magnitude(self, z: Any) -> Any:
         """Return ‖z_g‖₂, of the shape of `z` with size 1 along `axes`."""
@@ -84,6 +100,18 @@ class GroupNorm:
         np.subtract(1, factor, out=factor)
         return np.multiply(z, factor, out=out)
 
+    def subgradient(self, z: Any) -> Any:
+        """Return z / ‖z_g‖₂, and 0 where that is 0."""
+        size = self.magnitude(z)
+        return z / np.where(size > 0, size, 1)
+
+    def conjugate(self, p: Any) -> float:
+        return 0.0 if float(self.magnitude(p).max()) <= 1 + 1e-12 else np.inf
+
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` whose groups are no longer than 1."""
+        return p / np.maximum(1, self.magnitude(p))
+
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         # the threshold, weight / penalty, is then a few per cent of the range
         return weight / (0.045 * scale)
@@ -96,6 +124,12 @@ class Interval:
     low: float
     high: float
     curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The bounds of every entry."""
+        return self.low, self.high
 
     def value(self, z: Any) -> float:
         # a point that the prox itself made may lie off the bound by a rounding error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .certificate import Certificate, certify
 from .plan import Plan
 from .status import Status
 
@@ -29,6 +31,10 @@ class Result:
         Figures of each iteration: ``"residual"``, ``"seconds"``, and what callbacks returned.
     plan : Plan
         The algorithm and why it was taken.
+    certificate : Certificate
+        How far from the optimum this is, at most; worked out when first asked for, in double precision.
+    gap : float
+        That of the certificate.
     """
 
     x: Any
@@ -39,6 +45,18 @@ class Result:
     seconds: float
     history: dict[str, Any]
     plan: Plan
+    _state: Any = field(compare=False)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        # the state's duals are let go once they have been used; frozen fields are set through the dictionary
+        certificate = certify(self.plan.problem, self.x, self.__dict__["_state"])
+        self.__dict__["_state"] = None
+        return certificate
+
+    @property
+    def gap(self) -> float:
+        return self.certificate.gap
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the course of the iterations; see `unblur.inversion.plotting.plot_history`."""

@@ -20,6 +20,7 @@ from .terms import Term
 class Split:
     """One term w f(M K x − b), of which v = K x is split off with a penalty."""
 
+    index: int  #: of the term in the problem
     term: Term
     K: Operator  #: diagonal in the transform, or with a Gram that is
     M: Operator | None  #: selects samples; None for all
@@ -54,6 +55,11 @@ class SplitBregmanState:
     transform: Fourier
     relaxation: float
     residual: float = float("inf")  #: ‖K x − v‖ / ‖h + u‖ over all splits, each weighted by √ρ
+
+    def duals(self) -> dict[int, Any]:
+        """Return, for each term that is split, the force q = ρ u with which it pulls at A x."""
+        forces = ((s, s.penalty * s.u) for s in self.splits)
+        return {s.index: q if s.M is None else s.M.apply(q) for s, q in forces}
 
 
 @dataclass(frozen=True)
@@ -223,13 +229,13 @@ def arrange(problem: Problem) -> tuple[Fourier, list[Term], list[Split]]:
         kept: list[Term] = []
         splits: list[Split] = []
         try:
-            for term in problem.terms:
+            for index, term in enumerate(problem.terms):
                 if term.weight == 0:
                     continue
                 if term.functional.curvature is not None and gram_symbol(term.operator, transform) is not None:
                     kept.append(term)
                 else:
-                    splits.append(_split_off(term, transform))
+                    splits.append(_split_off(index, term, transform))
         except UnsolvableError as reason:
             refusal = reason
             continue
@@ -237,7 +243,7 @@ def arrange(problem: Problem) -> tuple[Fourier, list[Term], list[Split]]:
     raise refusal
 
 
-def _split_off(term: Term, transform: Fourier) -> Split:
+def _split_off(index: int, term: Term, transform: Fourier) -> Split:
     if not hasattr(term.functional, "prox"):
         raise UnsolvableError(f"SplitBregman cannot take {term!r}, which has no prox; give its functional one")
     M, K = None, term.operator
@@ -250,4 +256,4 @@ def _split_off(term: Term, transform: Fourier) -> Split:
         )
     K = aslinearoperator(K)
     in_spectrum = symbol(K, transform) if K.ffts else None
-    return Split(term, K, None if isinstance(M, Identity) else M, np.nan, in_spectrum)
+    return Split(index, term, K, None if isinstance(M, Identity) else M, np.nan, in_spectrum)

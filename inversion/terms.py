@@ -85,14 +85,15 @@ class Term:
 
     def value(self, x: Any) -> float:
         """Return w f(A x − b)."""
-        return self.weight * self.functional.value(self._residual(x))
+        return self.weight * self.functional.value(self.residual(x))
 
     def gradient(self, x: Any) -> Any:
         """Return w Aᴴ ∇f(A x − b)."""
         assert self.operator is not None
-        return self.weight * self.operator.apply_adjoint(self.functional.gradient(self._residual(x)))  # type: ignore[attr-defined]
+        return self.weight * self.operator.apply_adjoint(self.functional.gradient(self.residual(x)))  # type: ignore[attr-defined]
 
-    def _residual(self, x: Any) -> Any:
+    def residual(self, x: Any) -> Any:
+        """Return A x − b."""
         assert self.operator is not None
         z = self.operator.apply(x)
         return z if self.offset is None else z - self.offset

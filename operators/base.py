@@ -32,6 +32,8 @@ class Operator(pylops.LinearOperator):
 
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up
     ffts: int = 0
+    #: whether A x is x
+    is_identity: bool = False
     __array_ufunc__ = None
 
     def __init__(self, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any = np.float64) -> None:
@@ -202,6 +204,8 @@ class Identity(Operator):
     >>> Identity((3,)).apply(np.array([1.0, 2.0, 3.0]))
     array([1., 2., 3.])
     """
+
+    is_identity = True
 
     def __init__(self, dims: Any) -> None:
         sizes = read_dims(dims)
