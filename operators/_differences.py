@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ def difference(x: Any, out: Any, axis: int, plus: int, minus: int, c: float, edg
     x = np.ascontiguousarray(x)
     y = np.empty_like(x) if out is None or not out.flags.c_contiguous else out
     # as if the array were a line: what wraps from one line to the next falls on edges, which are written after
-    source, target, stride = x.reshape(-1), y.reshape(-1), int(np.prod(x.shape[axis + 1 :]))
+    source, target, stride = x.reshape(-1), y.reshape(-1), prod(x.shape[axis + 1 :])
     first, last = -min(plus, minus, 0) * stride, x.size - max(plus, minus, 0) * stride
     a, b = plus * stride, minus * stride
     step = x.size if c == 1 else _BLOCK
@@ -37,7 +38,7 @@ def difference(x: Any, out: Any, axis: int, plus: int, minus: int, c: float, edg
         np.subtract(source[i + a : j + a], source[i + b : j + b], out=target[i:j])
         if c != 1:
             target[i:j] *= c  # while it is in the cache
-    _write_edges(np.moveaxis(x, axis, 0), np.moveaxis(y, axis, 0), edges, c)
+    _write_edges(x.reshape(-1, x.shape[axis], stride), y.reshape(-1, x.shape[axis], stride), edges, c)
     if out is None or out is y:
         return y
     out[...] = y
@@ -70,10 +71,11 @@ def _cancel(plus: list[int], minus: list[int]) -> tuple[list[int], list[int]]:
 
 def _write_edges(source: Any, target: Any, edges: Edges, c: float) -> None:
     for row, plus, minus in edges:
-        target[row] = 0 if not plus else source[plus[0]]
+        line = target[:, row]
+        line[...] = source[:, plus[0]] if plus else 0
         for k in plus[1:]:
-            target[row] += source[k]
+            line += source[:, k]
         for k in minus:
-            target[row] -= source[k]
+            line -= source[:, k]
         if c != 1:
-            target[row] *= c
+            line *= c

@@ -209,7 +209,8 @@ class Identity(Operator):
         out[...] = x
         return out
 
-    _apply_adjoint = _apply
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
         # true of any array of so many samples, flat or not

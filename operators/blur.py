@@ -127,7 +127,7 @@ class Blur(Operator):
 
     def _psf_sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.psf.ndim == len(self.axes):
-            return self.psf.shape
+            return tuple(map(int, self.psf.shape))
         if self.psf.ndim != len(shape):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions; give {len(self.axes)}, one for each of axes {self.axes}, "

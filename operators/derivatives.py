@@ -145,11 +145,8 @@ class Gradient(Stack):
             raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, _WORDS))}")
         dims = read_dims(dims)
         axes = read_ordered_axes(axes, len(dims))
-        steps = (
-            [read_spacing(s) for s in sampling]
-            if np.iterable(sampling) and not isinstance(sampling, str)
-            else [read_spacing(sampling)]
-        )
+        given: Any = sampling
+        steps = [read_spacing(s) for s in (given if np.iterable(given) and not isinstance(given, str) else (given,))]
         if len(steps) not in (1, len(axes)):
             raise ValueError(f"sampling is {sampling!r}; give one distance, or one for each of axes {axes}")
         steps = steps * len(axes) if len(steps) == 1 else steps

@@ -136,7 +136,8 @@ def aslinearoperator(A: Any) -> Operator:
     """
     if isinstance(A, Operator):
         return A
-    if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
+    is_matrix: bool = isinstance(A, np.ndarray) or scipy.sparse.issparse(A)
+    if is_matrix:
         if A.ndim != 2:
             raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
         A = scipy.sparse.linalg.aslinearoperator(A)

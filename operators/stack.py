@@ -47,7 +47,7 @@ class Stack(Operator):
         kinds = np.result_type(*(A.dtype for A in self.operators))
         super().__init__(dims, (len(self.operators), *dimsd), kinds)
         self.ffts = sum(A.ffts for A in self.operators)
-        acted = [getattr(A, "axes", None) for A in self.operators]
+        acted: list[Any] = [getattr(A, "axes", None) for A in self.operators]
         if None not in acted:
             self.axes = tuple(sorted({axis for axes in acted for axis in axes}))
 
