@@ -76,9 +76,8 @@ def pylops_rows(seconds: float) -> None:
         _, (forward,) = ratios(partial(A.matvec, x), [partial(B.matvec, x)], seconds)
         _, (adjoint,) = ratios(partial(A.rmatvec, x), [partial(B.rmatvec, x)], seconds)
         verdict = "ok" if min(forward, adjoint) >= 4 else "MISSED"
-        print(
-            f"Convolve2D of PyLops over Blur, {n}, {dtype}, {kernel} kernel: apply {forward:.1f}, adjoint {adjoint:.1f} (at least 4)  {verdict}"
-        )
+        figures = f"{forward:.1f}, adjoint {adjoint:.1f} (at least 4)  {verdict}"
+        print(f"Convolve2D of PyLops over Blur, {n}, {dtype}, {kernel} kernel: apply {figures}")
 
 
 def derivative_rows(n: int, dtype: str, seconds: float) -> None:
