@@ -30,6 +30,7 @@ def ratios(reference: Callable[[], object], others: list[Callable[[], object]], 
     while time.perf_counter() < end or len(times) < 7:
         row = []
         for f in functions:
+            f()  # as within a solver: threads awake, its own arrays in the cache
             start = time.perf_counter()
             f()
             row.append(time.perf_counter() - start)
