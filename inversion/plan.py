@@ -92,7 +92,7 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     >>> import numpy as np
     >>> from unblur.inversion import LeastSquares, TotalVariation, plan
     >>> from unblur.operators import Blur
-    >>> A = Blur(np.full((3, 3), 1 / 9), (6, 6), boundary="unknown")
+    >>> A = Blur(np.eye(3) / 3, (6, 6), boundary="unknown")
     >>> plan(LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation()).ffts
     4
     """

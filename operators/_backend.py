@@ -7,6 +7,7 @@ library is one more entry in `namespace` and `fft_namespace`.
 from __future__ import annotations
 
 import os
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -66,6 +67,7 @@ def good_fft_size(n: int) -> int:
     return int(scipy.fft.next_fast_len(n, real=True))
 
 
+@cache
 def working_dtype(*dtypes: Any) -> np.dtype[Any]:
     """Return the floating-point type to compute in, for data of these types.
 
