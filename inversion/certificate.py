@@ -81,7 +81,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
         x = np.clip(x, low, high)
     priced = [t for t in terms if not _is_box(t)]
     objective = float(sum(t.value(x) for t in priced))
-    held = getattr(state, "duals", dict)()
+    held: dict[int, Any] = state.duals() if hasattr(state, "duals") else {}
     estimates = [held.get(i) for i, t in enumerate(problem.terms) if t.weight > 0 and not _is_box(t)]
     note = _obstacle(priced, low, high, double)
 
@@ -95,7 +95,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
                 break
             forces.append(term.operator.apply_adjoint(q))  # type: ignore[union-attr]
             if not note:
-                bound -= term.weight * term.functional.conjugate(q / term.weight)
+                bound -= term.weight * term.functional.conjugate(q / term.weight)  # type: ignore[attr-defined]
                 bound -= 0.0 if term.offset is None else float(np.vdot(q, term.offset).real)
         else:
             c = sum(forces)

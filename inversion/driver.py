@@ -82,9 +82,16 @@ def solve(
     >>> solve(LeastSquares(A, np.array([1.0, 2.0, 3.0, 2.0])) + 1e-6 * Tikhonov(Gradient(A))).x.round(3).tolist()
     [0.0, 2.0, 4.0, 2.0]
     """
-    return plan(problem, algorithm).solve(
-        x0=x0, tol=tol, max_iterations=max_iterations, callbacks=callbacks, stops=stops, resume=resume, check=check
-    )  # type: ignore[no-any-return]
+    return run(
+        plan(problem, algorithm),
+        x0=x0,
+        tol=tol,
+        max_iterations=max_iterations,
+        callbacks=callbacks,
+        stops=stops,
+        resume=resume,
+        check=check,
+    )
 
 
 def iterate(algorithm: Algorithm, problem: Problem, x0: Any = None) -> Iterator[Any]:
