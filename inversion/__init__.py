@@ -6,30 +6,55 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 from .callbacks import Progress, Record
 from .certificate import Certificate, certify
 from .checkpoint import Checkpoint
+from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
+from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .penalties import PowerNorm
 from .plan import Plan, plan
+from .plug_and_play import PlugAndPlay
+from .primal_dual import PrimalDual
+from .priors import Box, Denoiser, Nonnegative, Smooth, Sparsity, Tikhonov, TotalVariation
 from .problem import Problem
+from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError
 from .result import Result
+from .richardson_lucy import RichardsonLucy
+from .sliding_dct import sliding_dct
 from .split_bregman import SplitBregman
 from .status import Status
-from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
+from .terms import Term
 
 __all__ = [
     "Box",
     "Certificate",
     "Checkpoint",
+    "Denoiser",
     "Direct",
+    "Distance",
+    "EuclideanNorm",
     "GroupNorm",
+    "Huber",
+    "HuberLoss",
     "Interval",
+    "KullbackLeibler",
+    "LeastAbsolute",
     "LeastSquares",
+    "Nonnegative",
     "Plan",
+    "PlugAndPlay",
+    "Poisson",
+    "PowerNorm",
+    "PrimalDual",
     "Problem",
     "Progress",
+    "ProximalGradient",
     "Record",
     "Result",
+    "RichardsonLucy",
+    "Smooth",
+    "Sparsity",
     "SplitBregman",
     "SquaredNorm",
     "Status",
@@ -40,5 +65,6 @@ __all__ = [
     "certify",
     "iterate",
     "plan",
+    "sliding_dct",
     "solve",
 ]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .functionals import capability
 from .problem import Problem
 from .terms import Term
 
@@ -95,8 +96,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
                 break
             forces.append(term.operator.apply_adjoint(q))  # type: ignore[union-attr]
             if not note:
-                bound -= term.weight * term.functional.conjugate(q / term.weight)  # type: ignore[attr-defined]
-                bound -= 0.0 if term.offset is None else float(np.vdot(q, term.offset).real)
+                bound -= term.conjugate(q)
         else:
             c = sum(forces)
             size = sum(float(np.linalg.norm(f)) for f in forces)
@@ -110,7 +110,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
 def _obstacle(terms: list[Term], low: float, high: float, dtype: Any) -> str:
     """Return why no gap can be given, or nothing."""
     for term in terms:
-        if not term.functional.convex:
+        if not capability(term.functional, "convex"):
             return f"{term!r} is not convex, so that there is no bound"
         if not hasattr(term.functional, "conjugate"):
             return f"{term!r} has no conjugate, so that there is no bound"
@@ -123,16 +123,17 @@ def _obstacle(terms: list[Term], low: float, high: float, dtype: Any) -> str:
 
 def _dual(term: Term, x: Any, estimate: Any, prefer_residual: bool) -> Any:
     """Return a feasible q for a term: the solver's estimate, or a subgradient at x; None where there is neither."""
-    functional = term.functional
+    functional: Any = term.functional
     if estimate is not None and not (prefer_residual and term.carries_data):
-        q = np.asarray(estimate, x.dtype)
+        p = np.asarray(estimate, x.dtype) / term.weight
     elif hasattr(functional, "subgradient"):
-        q = term.weight * functional.subgradient(term.residual(x))
+        p = functional.subgradient(term.residual(x))
     elif hasattr(functional, "gradient"):
-        q = term.weight * functional.gradient(term.residual(x))
+        p = functional.gradient(term.residual(x))
     else:
         return None
-    return term.weight * functional.project_dual(q / term.weight) if hasattr(functional, "project_dual") else q
+    # what a single-precision run holds may be out of bounds by its rounding
+    return term.weight * (functional.project_dual(p) if hasattr(functional, "project_dual") else p)
 
 
 def _is_box(term: Term) -> bool:

@@ -1,24 +1,26 @@
 """The functions that terms are made of: each knows its value and, where they exist, its prox and its gradient.
 
-The prox of f with step t is
+The prox of f with step t, and the convex conjugate of f, are
 
-    prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t).
+    prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t),        f*(p) = sup over z of  ⟨p, z⟩ − f(z).
 
-A functional of one's own is a class with ``value(z)`` and either ``prox(z, step, out)`` or ``gradient(z)``.
+A functional of one's own is a class with ``value(z)`` and either ``gradient(z)``, or ``prox(z, step, out)``, where `out` may
+be `z`, and ``default_penalty``. Of the rest that `Functional` lists it gives what it can; see `capability`.
+Those of data that do not follow a Gaussian are in `fidelities`, those that are no norms in `penalties`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._backend import real_dtype, sum_of_squares
 
 
 class Functional(Protocol):
-    """What solvers ask of a functional beside its prox or its gradient."""
+    """What solvers ask of a functional beside its prox, its gradient and its conjugate."""
 
     @property
     def curvature(self) -> float | None:
@@ -27,6 +29,14 @@ class Functional(Protocol):
     @property
     def convex(self) -> bool:
         """Whether f is convex."""
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the gradient is linear in z."""
+
+    @property
+    def lipschitz(self) -> float | None:
+        """A Lipschitz constant of the gradient; None where there is none, or where it is not known."""
 
     def value(self, z: Any) -> float:
         """Return f(z)."""
@@ -38,16 +48,37 @@ class Functional(Protocol):
         """
 
 
+_WHERE_NOT_SAID: dict[str, Any] = {"curvature": None, "convex": True, "quadratic": False, "lipschitz": None}
+
+
+def capability(functional: Functional, name: str) -> Any:
+    """Return the property `name` of a functional, or what is taken for granted of a user's own that does not say."""
+    return getattr(functional, name, _WHERE_NOT_SAID[name])
+
+
+def rounding(p: Any) -> float:
+    """Return how far a number near 1 that was computed in the precision of `p` may be off."""
+    return 16 * float(np.finfo(p.dtype).eps)
+
+
 @dataclass(frozen=True, eq=False)
 class SquaredNorm:
     """½ Σ wᵢ |zᵢ|²; without weights ½‖z‖²."""
 
     weights: Any = None
     convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = True
 
     @property
     def curvature(self) -> float | None:
         return 1.0 if self.weights is None else None
+
+    @property
+    def lipschitz(self) -> float:
+        return 1.0 if self.weights is None else float(np.max(self.weights))
+
+    def cast(self, dtype: Any) -> Self:
+        return self if self.weights is None else replace(self, weights=np.asarray(self.weights).astype(real_dtype(dtype)))
 
     def value(self, z: Any) -> float:
         return 0.5 * sum_of_squares(z, self.weights)
@@ -59,13 +90,16 @@ class SquaredNorm:
         return z if self.weights is None else self.weights * z
 
     def conjugate(self, p: Any) -> float:
+        # where a weight is 0, f does not depend on z, and every slope but 0 is without bound
         if self.weights is None:
             return 0.5 * sum_of_squares(p)
-        with np.errstate(divide="ignore"):
-            return 0.5 * sum_of_squares(p, np.where(p == 0, 0, 1 / self.weights))
+        counts = self.weights > 0
+        if np.any(np.abs(p[~counts]) > rounding(p) * np.abs(p).max(initial=0)):
+            return np.inf
+        return 0.5 * sum_of_squares(p, np.divide(1, self.weights, out=np.zeros_like(self.weights), where=counts))
 
     def project_dual(self, p: Any) -> Any:
-        """Return `p` where the conjugate is finite."""
+        """Return the nearest `p` at which the conjugate is finite."""
         return p if self.weights is None else np.where(self.weights > 0, p, 0)
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
@@ -79,6 +113,8 @@ class GroupNorm:
     axes: tuple[int, ...] = ()
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    lipschitz: ClassVar[float | None] = None
 
     def magnitude(self, z: Any) -> Any:
         """Return ‖z_g‖₂, of the shape of `z` with size 1 along `axes`."""
@@ -86,7 +122,7 @@ class GroupNorm:
             return np.abs(z)
         index = list(range(z.ndim))
         kept = [a for a in index if a not in self.axes]
-        squares = np.einsum(z, index, z.conj(), index, kept).real
+        squares = np.asarray(np.einsum(z, index, z.conj(), index, kept).real)
         return np.expand_dims(np.sqrt(squares, out=squares), self.axes)
 
     def value(self, z: Any) -> float:
@@ -94,6 +130,8 @@ class GroupNorm:
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         # shrink: z (1 − t/|z|)₊, written so that |z| = 0 divides nothing
+        if step == 0:
+            return np.multiply(z, 1, out=out)
         factor = self.magnitude(z)
         np.maximum(factor, step, out=factor)
         np.divide(step, factor, out=factor)
@@ -101,12 +139,12 @@ class GroupNorm:
         return np.multiply(z, factor, out=out)
 
     def subgradient(self, z: Any) -> Any:
-        """Return z / ‖z_g‖₂, and 0 where that is 0."""
+        """Return z_g / ‖z_g‖₂, the gradient where there is one, and 0 where z_g = 0."""
         size = self.magnitude(z)
-        return z / np.where(size > 0, size, 1)
+        return np.divide(z, size, out=np.zeros_like(z), where=size > 0)
 
     def conjugate(self, p: Any) -> float:
-        return 0.0 if float(self.magnitude(p).max()) <= 1 + 1e-12 else np.inf
+        return 0.0 if float(self.magnitude(p).max(initial=0)) <= 1 + rounding(p) else np.inf
 
     def project_dual(self, p: Any) -> Any:
         """Return the nearest `p` whose groups are no longer than 1."""
@@ -125,6 +163,8 @@ class Interval:
     high: float
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    lipschitz: ClassVar[float | None] = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -139,6 +179,16 @@ class Interval:
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         return np.clip(z, self.low, self.high, out=out)
+
+    def conjugate(self, p: Any) -> float:
+        slack = rounding(p) * float(np.abs(p).max(initial=0))
+        total = 0.0
+        for bound, part in ((self.low, np.minimum(p, 0)), (self.high, np.maximum(p, 0))):
+            if np.isfinite(bound):
+                total += bound * float(np.sum(part, dtype=np.float64))
+            elif float(np.abs(part).max(initial=0)) > slack:
+                return np.inf
+        return total
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.03 * stiffness

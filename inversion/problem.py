@@ -49,7 +49,7 @@ class Problem:
         if self.data:
             A = self.data[0].operator
             assert A is not None
-            self.dtype = np.result_type(*(t.offset.dtype for t in self.data if t.offset is not None))
+            self.dtype = np.result_type(*(t.target.dtype for t in self.data))
             terms = tuple(t.bind(A).cast(self.dtype) for t in terms)
             self.data = tuple(t for t in terms if t.carries_data)
             for term in terms:
@@ -116,7 +116,7 @@ class Problem:
 
     def initial(self) -> Any:
         """Return the first data brought to x's grid and to the scale that explains them best."""
-        A, y = self.operator, self.data[0].offset
+        A, y = self.operator, self.data[0].target
         x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
         energy = np.vdot(Ax, Ax).real
