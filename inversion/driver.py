@@ -204,7 +204,8 @@ def _read_start(x0: Any, problem: Problem) -> Any:
 def _check_operators(problem: Problem) -> None:
     for term in problem.terms:
         report = check_operator(term.operator)
-        if not report.ok:
+        # no solver here pickles an operator
+        if any(check.name != "pickling" for check in report.failed):
             raise ValueError(f"the operator of {term!r} does not keep its promises:\n{report}")
 
 

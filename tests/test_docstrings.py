@@ -73,6 +73,6 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
     names: dict = {}
     for block in blocks:
         exec(block, names)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     assert names["sharp"].shape == names["result"].image.shape == names["smooth"].image.shape
     assert (tmp_path / "report.png").exists()
