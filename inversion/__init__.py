@@ -4,9 +4,11 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 """
 
 from .callbacks import Progress, Record
+from .cg import CG
 from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .lsqr import LSQR
 from .plan import Plan, plan
 from .problem import Problem
 from .quadratic import UnsolvableError
@@ -16,6 +18,8 @@ from .status import Status
 from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
 
 __all__ = [
+    "CG",
+    "LSQR",
     "Box",
     "Direct",
     "GroupNorm",
