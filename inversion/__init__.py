@@ -5,12 +5,14 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 
 from .callbacks import Progress, Record
 from .certificate import Certificate, certify
+from .cg import CG
 from .checkpoint import Checkpoint
 from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .lsqr import LSQR
 from .penalties import PowerNorm
 from .plan import Plan, plan
 from .plug_and_play import PlugAndPlay
@@ -27,6 +29,8 @@ from .status import Status
 from .terms import Term
 
 __all__ = [
+    "CG",
+    "LSQR",
     "Box",
     "Certificate",
     "Checkpoint",

@@ -80,6 +80,11 @@ class SquaredNorm:
     def cast(self, dtype: Any) -> Self:
         return self if self.weights is None else replace(self, weights=np.asarray(self.weights).astype(real_dtype(dtype)))
 
+    @property
+    def metric(self) -> Any:
+        """The number or the array w of f(z) = ½ Σ w |z|²: what makes any functional quadratic to solvers of linear systems."""
+        return 1.0 if self.weights is None else self.weights
+
     def value(self, z: Any) -> float:
         return 0.5 * sum_of_squares(z, self.weights)
 
