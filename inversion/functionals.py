@@ -11,6 +11,7 @@ Those of data that do not follow a Gaussian are in `fidelities`, those that are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -48,12 +49,27 @@ class Functional(Protocol):
         """
 
 
+#: samples of a piece
+_SLAB = 1 << 16
+
 _WHERE_NOT_SAID: dict[str, Any] = {"curvature": None, "convex": True, "quadratic": False, "lipschitz": None}
 
 
 def capability(functional: Functional, name: str) -> Any:
     """Return the property `name` of a functional, or what is taken for granted of a user's own that does not say."""
     return getattr(functional, name, _WHERE_NOT_SAID[name])
+
+
+def slabs(z: Any, whole: tuple[int, ...] = ()) -> Iterator[tuple[slice, ...]]:
+    """Cut an array along its first axis that is not in `whole`, into pieces whose temporaries stay in the cache."""
+    axis = next((a for a in range(z.ndim) if a not in whole), None)
+    if axis is None:
+        yield (slice(None),) * z.ndim
+        return
+    n = z.shape[axis]
+    thick = max(1, _SLAB * n // max(z.size, 1))
+    for start in range(0, n, thick):
+        yield (slice(None),) * axis + (slice(start, start + thick),)
 
 
 def rounding(p: Any) -> float:
@@ -137,11 +153,14 @@ class GroupNorm:
         # shrink: z (1 − t/|z|)₊, written so that |z| = 0 divides nothing
         if step == 0:
             return np.multiply(z, 1, out=out)
-        factor = self.magnitude(z)
-        np.maximum(factor, step, out=factor)
-        np.divide(step, factor, out=factor)
-        np.subtract(1, factor, out=factor)
-        return np.multiply(z, factor, out=out)
+        out = np.empty_like(z) if out is None else out
+        for slab in slabs(z, self.axes):
+            factor = self.magnitude(z[slab])
+            np.maximum(factor, step, out=factor)
+            np.divide(step, factor, out=factor)
+            np.subtract(1, factor, out=factor)
+            np.multiply(z[slab], factor, out=out[slab])
+        return out
 
     def subgradient(self, z: Any) -> Any:
         """Return z_g / ‖z_g‖₂, the gradient where there is one, and 0 where z_g = 0."""

@@ -66,6 +66,10 @@ class ExactUpdate:
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not
         found = (symbol(s.K, transform) if s.K.ffts else None for s in splits)
         self.symbols = [None if h is None else in_precision(h, dtype) for h in found]
+        self.conjugates = [None if h is None else h.conj() for h in self.symbols]
+        # work space: arrays of the shape of x for what adjoints give, and a spectrum
+        self.gathered, self.part = (np.empty(transform.dims, dtype) for _ in range(2))
+        self.product: Any = None
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split]) -> int:
@@ -75,27 +79,32 @@ class ExactUpdate:
     def forward(self, x: Any) -> None:
         """Write K x of every split."""
         spectrum = self.transform.forward(x)
+        self.product = np.empty_like(spectrum)
         for s, h in zip(self.splits, self.symbols, strict=True):
-            s.Kx = s.K.apply(x, s.Kx) if h is None else self.transform.inverse(h * spectrum)
+            s.Kx = s.K.apply(x, s.Kx) if h is None else self.transform.inverse(np.multiply(h, spectrum, out=self.product))
 
     def minimise(self, x: Any) -> Any:
         """Return the minimiser, and write its K x of every split; `x` is where the iteration stands."""
-        F, spectrum, in_space = self.transform, self.data, None
-        for s, h in zip(self.splits, self.symbols, strict=True):
+        F, spectrum, gathered = self.transform, None, None
+        for s, h in zip(self.splits, self.conjugates, strict=True):
             target = np.subtract(s.v, s.u, out=s.Kx)
             target *= s.penalty
             if h is not None:
-                spectrum = spectrum + h.conj() * F.forward(target)
-            elif in_space is None:
-                in_space = s.K.apply_adjoint(target)
+                np.multiply(F.forward(target), h, out=self.product)
+                spectrum = self.product.copy() if spectrum is None else np.add(spectrum, self.product, out=spectrum)
+            elif gathered is None:
+                gathered = s.K.apply_adjoint(target, self.gathered)
             else:
-                in_space += s.K.apply_adjoint(target)
-        if in_space is not None:
-            spectrum = spectrum + F.forward(in_space)
-        spectrum = spectrum * self.inverse
+                gathered += s.K.apply_adjoint(target, self.part)
+        if gathered is not None:
+            spectrum = F.forward(gathered) if spectrum is None else np.add(spectrum, F.forward(gathered), out=spectrum)
+        if spectrum is None:
+            spectrum = np.zeros_like(self.product)
+        spectrum += self.data
+        spectrum *= self.inverse
         for s, h in zip(self.splits, self.symbols, strict=True):
             if h is not None:
-                s.Kx = F.inverse(h * spectrum)
+                s.Kx = F.inverse(np.multiply(h, spectrum, out=self.product))
         x = F.inverse(spectrum)
         for s, h in zip(self.splits, self.symbols, strict=True):
             if h is None:

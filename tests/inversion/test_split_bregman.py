@@ -284,3 +284,25 @@ def test_an_operator_of_nothing_but_matvec_and_rmatvec(scene):
     expected = solve(known, tol=1e-9, max_iterations=20_000)
     result = solve(plain, SplitBregman(), tol=1e-9, max_iterations=20_000)
     assert result.objective == pytest.approx(expected.objective, rel=1e-7)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "unknown"])
+def test_a_step_allocates_nothing_but_what_its_ffts_return(boundary):
+    import tracemalloc
+
+    psf = np.random.default_rng(0).uniform(size=(9, 8))
+    A = Blur(psf / psf.sum(), (500, 500), boundary=boundary)
+    y = np.random.default_rng(1).uniform(size=(500, 500)).astype(np.float32)
+    problem = LeastSquares(A, y) + 0.01 * TotalVariation()
+    states = iterate(SplitBregman(), problem)
+    for _ in range(2):
+        next(states)
+    image = np.prod(A.dims) * y.itemsize
+    tracemalloc.start()
+    try:
+        next(states)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # a spectrum is as large as an image; the rest is temporaries of a few hundred kilobytes
+    assert peak < (plan(problem).ffts + 0.3) * image
