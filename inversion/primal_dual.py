@@ -92,11 +92,11 @@ class PrimalDual:
     >>> import numpy as np
     >>> from unblur.inversion import LeastAbsolute, PrimalDual, TotalVariation, solve
     >>> from unblur.operators import Blur
-    >>> A = Blur([1 / 3, 1 / 3, 1 / 3], (6,), boundary="mirror")
-    >>> y = A.apply(np.array([0.0, 0, 0, 1, 1, 1]))
+    >>> A = Blur([0.25, 0.5, 0.25], (8,), boundary="mirror")
+    >>> y = A.apply(np.array([0.0, 0, 0, 0, 1, 1, 1, 1]))
     >>> y[1] = 9  # an outlier
     >>> solve(LeastAbsolute(A, y) + 0.1 * TotalVariation(), PrimalDual(), tol=1e-9, max_iterations=20000).x.round(3) + 0.0
-    array([0., 0., 0., 1., 1., 1.])
+    array([0., 0., 0., 0., 1., 1., 1., 1.])
     """
 
     dual_step: float | Sequence[float] | None = None
@@ -190,9 +190,7 @@ def arrange(problem: Problem) -> tuple[list[Term], Term | None, list[Term]]:
     terms = [t for t in problem.terms if t.weight > 0]
     for t in terms:
         if not capability(t.functional, "convex"):
-            raise UnsolvableError(
-                f"PrimalDual cannot take {t!r}, which is not convex; SplitBregman or ProximalGradient may"
-            )
+            raise UnsolvableError(f"PrimalDual cannot take {t!r}, which is not convex; SplitBregman or ProximalGradient may")
         if not (is_smooth(t) or has_prox(t)):
             raise UnsolvableError(
                 f"PrimalDual cannot take {t!r}, which has no prox and no known Lipschitz constant; give its functional `prox` "
