@@ -11,7 +11,6 @@ from unblur.inversion import (
     Interval,
     KullbackLeibler,
     LeastAbsolute,
-    LeastSquares,
     PowerNorm,
     SquaredNorm,
     Term,
