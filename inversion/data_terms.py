@@ -293,7 +293,7 @@ def _put_to_zero(y: Any, weights: Any) -> Any:
 
 
 def _read_background(background: Any, y: Any) -> Any:
-    b = np.asarray(background)
+    b: Any = np.asarray(background)
     try:
         b = float(b) if b.ndim == 0 else np.broadcast_to(b, y.shape).astype(y.dtype)
     except ValueError:

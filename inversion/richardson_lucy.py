@@ -11,7 +11,7 @@ from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
-from .proximable import has_prox, is_identity, is_smooth, norm_above
+from .proximable import count_ffts, has_prox, is_identity, is_smooth, norm_above
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -120,14 +120,14 @@ class RichardsonLucy:
             x = np.array(x0, problem.dtype)
             if x.min() < 0:
                 raise ValueError(f"x0 holds {x.min():g}; give 0 or more, and more than 0 where x may be more than 0")
-        sensitivity = sum(t.weight * t.operator.apply_adjoint(_weights(t).astype(np.float64)) for t in data)  # type: ignore[union-attr]
+        sensitivity: Any = sum(t.weight * t.A.apply_adjoint(_weights(t).astype(np.float64)) for t in data)
         rounding = 100 * float(np.finfo(x.dtype).eps) * float(np.abs(sensitivity).max())
         if sensitivity.min() < -rounding:
             raise UnsolvableError(
                 f"RichardsonLucy cannot take {data[0]!r}: its operator or another has negative samples; PrimalDual can"
             )
         sensitivity = np.where(sensitivity > rounding, sensitivity, 0).astype(x.dtype)
-        edges = [Edge(t, norm_above(t.operator), np.zeros_like(t.operator.apply(x))) for t in rough]  # type: ignore[arg-type, union-attr]
+        edges = [Edge(t, norm_above(t.A), np.zeros_like(t.A.apply(x))) for t in rough]
         lift = np.zeros_like(x)
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
@@ -152,10 +152,7 @@ class RichardsonLucy:
             z, alpha = x, 0.0
             images, objective = self._look(state, z)
         # x ← z (Σ Aᴴ (w y / (A z + b)) + (∇R)₋) / (Σ Aᴴ w + (∇R)₊)
-        back = sum(
-            t.operator.apply_adjoint(t.weight * _ratio(t, Az))  # type: ignore[union-attr]
-            for t, Az in zip(state.data, images, strict=True)
-        )
+        back = sum(t.A.apply_adjoint(t.weight * _ratio(t, Az)) for t, Az in zip(state.data, images, strict=True))
         front = state.sensitivity
         if state.smooth or state.edges:
             slope = self._slope(state, z)
@@ -177,16 +174,16 @@ class RichardsonLucy:
         for e in state.edges:
             # u ← prox*(u + σ K z), with σ below the reciprocal of the longest step of x
             sigma = _LEAST_SEEN * float(state.sensitivity.max()) / (e.norm**2 * (float(z.max()) or 1.0))
-            v = e.term.operator.apply(z)  # type: ignore[union-attr]
+            v = e.term.A.apply(z)
             v *= sigma
             v += e.u
             e.term.prox_conjugate(v, sigma, e.u)
-            slope += e.term.operator.apply_adjoint(e.u)  # type: ignore[union-attr]
+            slope += e.term.A.apply_adjoint(e.u)
         return slope
 
     def _look(self, state: RichardsonLucyState, z: Any) -> tuple[list[Any], float]:
         """Return A z of each data term, and the objective at `z` where the acceleration needs it."""
-        images = [t.operator.apply(z) for t in state.data]  # type: ignore[union-attr]
+        images = [t.A.apply(z) for t in state.data]
         if not self.acceleration or state.edges:
             return images, float("inf")
         objective = sum(t.weight * t.functional.value(Az) for t, Az in zip(state.data, images, strict=True))
@@ -198,14 +195,15 @@ class RichardsonLucy:
         lines = ["counts, and x ≥ 0 by construction: one multiplicative step"]
         lines += [f"one step late: {t!r}" for t in smooth]
         lines += [f"one step late, its slope found on the way: {t!r}" for t in edges]
-        return "; ".join(lines), sum(2 * t.operator.ffts for t in (*data, *smooth, *edges))  # type: ignore[union-attr]
+        return "; ".join(lines), count_ffts((*data, *smooth, *edges))
 
 
 def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]:
     """Return the data terms, the smooth priors and the others; x ≥ 0 is left out, being kept anyway."""
     if problem.dtype.kind == "c":
         raise UnsolvableError("RichardsonLucy cannot take complex data; counts are real")
-    smooth, edges = [], []
+    smooth: list[Term] = []
+    edges: list[Term] = []
     for t in problem.terms:
         f: Any = t.functional
         if t.weight == 0:
@@ -215,7 +213,7 @@ def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]
                 raise UnsolvableError(
                     f"RichardsonLucy cannot take {t!r}, whose data are no counts; PrimalDual can, or use Poisson"
                 )
-        elif (getattr(f, "low", None), getattr(f, "high", None)) == (0, np.inf) and is_identity(t.operator):  # type: ignore[arg-type]
+        elif (getattr(f, "low", None), getattr(f, "high", None)) == (0, np.inf) and is_identity(t.A):
             pass
         elif is_smooth(t) or (hasattr(f, "gradient") and not has_prox(t)):
             smooth.append(t)
@@ -230,7 +228,7 @@ def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]
 
 def _weights(t: Term) -> Any:
     w = t.functional.weights  # type: ignore[attr-defined]
-    return np.ones(t.operator.dimsd) if w is None else w  # type: ignore[union-attr]
+    return np.ones(t.A.dimsd) if w is None else w
 
 
 def _ratio(t: Term, Az: Any) -> Any:
