@@ -4,6 +4,7 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 """
 
 from .callbacks import Progress, Record
+from .constraints import Box, Nonnegative
 from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
@@ -13,7 +14,7 @@ from .penalties import PowerNorm
 from .plan import Plan, plan
 from .plug_and_play import PlugAndPlay
 from .primal_dual import PrimalDual
-from .priors import Box, Denoiser, Nonnegative, Smooth, Sparsity, Tikhonov, TotalVariation
+from .priors import Denoiser, Smooth, Sparsity, Tikhonov, TotalVariation
 from .problem import Problem
 from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError

@@ -54,8 +54,8 @@ def run(problem, tol=1e-10, **options):
 @pytest.fixture(scope="module")
 def scene():
     rng = np.random.default_rng(0)
-    x = np.zeros((9, 10))
-    x[2:6, 3:8] = 1
+    x = np.zeros((7, 8))
+    x[2:5, 2:6] = 1
     return x + 0.05 * rng.normal(size=x.shape)
 
 
@@ -72,8 +72,8 @@ def test_tv_denoising_in_one_dimension_is_the_exact_dual_solution():
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_optimum_is_that_of_a_dense_quadratic_programme(scene, boundary):
     # of ½‖Hx − y‖² + ε/2‖x‖² + w‖Dx‖₁ the dual is least squares over a box, which has an exact solver
-    A = Blur(PSF, (7, 6), boundary=boundary)
-    y, weight, eps = scene[:7, 2:8], 0.05, 0.01
+    A = Blur(PSF, (6, 7), boundary=boundary)
+    y, weight, eps = scene[:6, 1:], 0.05, 0.01
     D = Gradient(A)
     problem = LeastSquares(A, y) + eps * Tikhonov(Identity(A.dims)) + weight * TotalVariation(D, isotropic=False)
     H, G = dense(A), dense(D)
