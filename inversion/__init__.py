@@ -7,6 +7,7 @@ from .callbacks import Progress, Record
 from .certificate import Certificate, certify
 from .cg import CG
 from .checkpoint import Checkpoint
+from .constraints import Box, Nonnegative
 from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
@@ -17,7 +18,7 @@ from .penalties import PowerNorm
 from .plan import Plan, plan
 from .plug_and_play import PlugAndPlay
 from .primal_dual import PrimalDual
-from .priors import Box, Denoiser, Nonnegative, Smooth, Sparsity, Tikhonov, TotalVariation
+from .priors import Denoiser, Smooth, Sparsity, Tikhonov, TotalVariation
 from .problem import Problem
 from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError

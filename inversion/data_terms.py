@@ -47,8 +47,7 @@ class LeastSquares(Term):
         operator = aslinearoperator(A)
         y = read_samples(y, operator, "y", finite=weights is None)
         if weights is not None:
-            weights = _read_weights(weights, y)
-            y = _put_to_zero(y, weights)
+            y, weights = _mask(y, weights)
         super().__init__(SquaredNorm(weights), operator, y)
 
     def with_data(self, y: Any) -> LeastSquares:
@@ -201,8 +200,7 @@ class Poisson(Term):
         if y.dtype.kind == "c":
             raise TypeError("y is complex, but counts are real; give their magnitudes, or use LeastSquares")
         if weights is not None:
-            weights = _read_weights(weights, y)
-            y = _put_to_zero(y, weights)
+            y, weights = _mask(y, weights)
         if y.min() < 0:
             raise ValueError(f"y holds {y.min():g}, but counts are 0 or more; take an offset of the camera off as background")
         super().__init__(KullbackLeibler(y, _read_background(background, y), weights), operator)
@@ -273,7 +271,8 @@ class Distance(Term):
         return f"{self._factor()}‖{name_of(self.operator)} x{' − y' if self.carries_data else ''}‖₂"
 
 
-def _read_weights(weights: Any, y: Any) -> Any:
+def _mask(y: Any, weights: Any) -> tuple[Any, Any]:
+    """Return `y` with 0 where it does not count, and the weights in its shape and precision."""
     weights = np.asarray(weights)
     try:
         weights = np.broadcast_to(weights, y.shape).astype(real_dtype(y.dtype))
@@ -281,19 +280,14 @@ def _read_weights(weights: Any, y: Any) -> Any:
         raise ValueError(f"weights has shape {weights.shape}; give one that broadcasts to that of y, {y.shape}") from None
     if not np.isfinite(weights).all() or weights.min() < 0:
         raise ValueError("weights holds a negative or non-finite number; give 0 or more")
-    return weights
-
-
-def _put_to_zero(y: Any, weights: Any) -> Any:
-    """Return `y` with 0 where it does not count."""
     y = np.where(weights > 0, y, y.dtype.type(0))
     if not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinite samples where weights is above 0; set their weights to 0")
-    return y
+    return y, weights
 
 
 def _read_background(background: Any, y: Any) -> Any:
-    b = np.asarray(background)
+    b: Any = np.asarray(background)
     try:
         b = float(b) if b.ndim == 0 else np.broadcast_to(b, y.shape).astype(y.dtype)
     except ValueError:

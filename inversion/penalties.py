@@ -79,7 +79,7 @@ class PowerNorm:
         # the threshold is a few per cent of the range, as for the norm of power 1
         p = self.power
         step = (0.045 * scale * 2 * (1 - p) / (2 - p)) ** (2 - p) / (2 * (1 - p))
-        return weight / step
+        return float(weight / step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,10 @@ class ImplicitPrior:
             raise ValueError(f"the denoiser gave an array of shape {clean.shape} for one of {z.shape}; it must keep the shape")
         return clean.astype(z.dtype, copy=False)
 
+    def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
+        # the denoiser is then called with a tenth of the range
+        return weight / (0.1 * scale) ** 2
+
 
 @dataclass(frozen=True, eq=False)
 class Differentiable:
@@ -125,3 +129,6 @@ class Differentiable:
             raise ValueError(f"the gradient has shape {slope.shape} at a point of shape {z.shape}; it must keep the shape")
         # other libraries have a precision of their own
         return slope.astype(z.dtype, copy=False)
+
+    def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
+        return 0.03 * weight * (self.lipschitz or 1.0)

@@ -12,6 +12,7 @@ from unblur.operators._backend import real_dtype
 
 from .functionals import capability
 from .problem import Problem
+from .proximable import count_ffts
 from .quadratic import UnsolvableError, right_side, transforms
 from .terms import Term
 
@@ -90,7 +91,7 @@ class PlugAndPlay:
     steps: int = 16
     first_sigma: float | None = None
     last_sigma: float | None = None
-    inner_iterations: int = 10
+    inner_iterations: int = 5
 
     def __post_init__(self) -> None:
         for name in ("steps", "inner_iterations"):
@@ -186,7 +187,7 @@ class PlugAndPlay:
         lines = [f"a denoiser for a prior, {prior!r}, and quadratic terms beside it"]
         if exact:
             return "; ".join([*lines, f"{transform} diagonalises the x-update"]), 2
-        each = sum(2 * t.operator.ffts for t in terms) + (0 if transform is None else 2)  # type: ignore[union-attr]
+        each = count_ffts(terms) + (0 if transform is None else 2)
         how = f"x-update by {self.inner_iterations} conjugate gradient steps" + ("" if transform is None else ", preconditioned")
         return "; ".join([*lines, how]), each * self.inner_iterations
 
@@ -221,13 +222,12 @@ def _diagonal(terms: list[Term], problem: Problem) -> tuple[Fourier | None, Any,
 def _gram(t: Term, transform: Fourier, only_behind: bool) -> Any:
     """Return g of a term; with `only_behind` that of what stands behind its mask, and behind its weights."""
     if not only_behind:
-        return gram_symbol(t.operator, transform) if capability(t.functional, "curvature") is not None else None
-    g = gram_symbol(t.operator, transform)
-    parts = split(t.operator) if g is None else None
+        return gram_symbol(t.A, transform) if capability(t.functional, "curvature") is not None else None
+    g = gram_symbol(t.A, transform)
+    parts = split(t.A) if g is None else None
     return g if parts is None else gram_symbol(parts[1], transform)
 
 
 def _curve(t: Term, p: Any) -> Any:
     """Return w Aᴴ W A p, the part of a quadratic term's gradient that is linear."""
-    assert t.operator is not None
-    return t.weight * t.operator.apply_adjoint(t.functional.gradient(t.operator.apply(p)))  # type: ignore[attr-defined]
+    return t.weight * t.A.apply_adjoint(t.functional.gradient(t.A.apply(p)))  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import numpy as np
 from unblur.operators import Gradient, Operator, Stack, aslinearoperator
 from unblur.operators._arguments import read_axes
 
-from .functionals import GroupNorm, Interval, SquaredNorm
+from .functionals import GroupNorm, SquaredNorm
 from .penalties import Differentiable, ImplicitPrior, PowerNorm
 from .sliding_dct import sliding_dct
 from .terms import Term, name_of
@@ -160,71 +160,6 @@ class Sparsity(Term):
     def formula(self) -> str:
         power = "" if self.power == 1 else f"^{self.power:.4g}"
         return f"{self._factor()}Σ|{name_of(self.operator)} x|{power}"
-
-
-class _Constraint(Term):
-    """What x must be; it takes no weight."""
-
-    def __mul__(self, factor: Any) -> Self:
-        raise TypeError(f"{type(self).__name__} is a constraint, which takes no weight; add it as it is")
-
-    __rmul__ = __mul__
-
-
-class Box(_Constraint):
-    """The constraint low ≤ x ≤ high.
-
-    Parameters
-    ----------
-    low, high : float
-        Bounds, -inf and inf among them.
-
-    Raises
-    ------
-    ValueError
-        If `low` is not below `high`.
-    TypeError
-        If it is given a weight.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from unblur.inversion import Box
-    >>> Box(0, 1).functional.prox(np.array([-0.5, 0.5, 1.5]), 1.0)
-    array([0. , 0.5, 1. ])
-    """
-
-    def __init__(self, low: float, high: float) -> None:
-        if not low < high:
-            raise ValueError(f"low is {low!r} and high is {high!r}; low must be below high")
-        super().__init__(Interval(float(low), float(high)))
-
-    def formula(self) -> str:
-        assert isinstance(self.functional, Interval)
-        return f"[{self.functional.low:g} ≤ x ≤ {self.functional.high:g}]"
-
-
-class Nonnegative(_Constraint):
-    """The constraint x ≥ 0.
-
-    Raises
-    ------
-    TypeError
-        If it is given a weight.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from unblur.inversion import Nonnegative
-    >>> Nonnegative().functional.prox(np.array([-0.5, 0.5]), 1.0)
-    array([0. , 0.5])
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Interval(0.0, np.inf))
-
-    def formula(self) -> str:
-        return "[x ≥ 0]"
 
 
 class Denoiser(Term):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,7 @@ def has_prox(term: Term) -> bool:
 
 def lipschitz(term: Term) -> float:
     """Return a Lipschitz constant of the gradient of w f(A x − b): w L ‖A‖²."""
-    assert term.operator is not None
-    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.operator) ** 2)
+    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.A) ** 2)
 
 
 def is_identity(A: Operator) -> bool:
@@ -53,14 +53,17 @@ def is_unitary(A: Operator) -> bool:
 
 def acts_on_x(term: Term) -> bool:
     """Return whether the prox of the term in x is known: f has one, and A is the identity or unitary."""
-    assert term.operator is not None
-    return has_prox(term) and (is_identity(term.operator) or is_unitary(term.operator))
+    return has_prox(term) and (is_identity(term.A) or is_unitary(term.A))
 
 
 def prox_on_x(term: Term, v: Any, step: float, out: Any) -> Any:
     """Write to `out`, which may be `v`, the prox in x of a term that acts on x: Aᴴ prox(A v)."""
-    assert term.operator is not None
-    if is_identity(term.operator):
+    if is_identity(term.A):
         return term.prox(v, step, out)
-    z = term.operator.apply(v)
-    return term.operator.apply_adjoint(term.prox(z, step, z), out)
+    z = term.A.apply(v)
+    return term.A.apply_adjoint(term.prox(z, step, z), out)
+
+
+def count_ffts(terms: Iterable[Term]) -> int:
+    """Return how many FFTs one apply and one adjoint of each term's operator take."""
+    return sum(2 * int(t.A.ffts) for t in terms)

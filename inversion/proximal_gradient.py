@@ -11,7 +11,7 @@ from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
-from .proximable import acts_on_x, has_prox, is_smooth, lipschitz, prox_on_x
+from .proximable import acts_on_x, count_ffts, has_prox, is_smooth, lipschitz, prox_on_x
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -95,7 +95,7 @@ class ProximalGradient:
         """
         smooth, g = arrange(problem)
         x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
-        images = [Image(t, Ax := t.operator.apply(x), Ax.copy()) for t in smooth]  # type: ignore[union-attr]
+        images = [Image(t, Ax := t.A.apply(x), Ax.copy()) for t in smooth]
         L = sum(lipschitz(t) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
         convex = all(capability(t.functional, "convex") for t in problem.terms if t.weight > 0)
         return ProximalGradientState(x, x.copy(), images, g, L or 1.0, 1.0, convex)
@@ -110,14 +110,14 @@ class ProximalGradient:
         for i in state.images:
             i.before = _extrapolate(i.Ax, i.before, beta)
         slopes = [i.term.slope(i.before) for i in state.images]
-        gradient = sum((i.term.operator.apply_adjoint(s) for i, s in zip(state.images, slopes, strict=True)), np.zeros_like(x))  # type: ignore[union-attr]
+        gradient = sum((i.term.A.apply_adjoint(s) for i, s in zip(state.images, slopes, strict=True)), np.zeros_like(x))
         while True:
             # x⁺ ← prox(z − ∇f(z) / L)
             new = gradient * (-1 / state.L)
             new += z
             if state.g is not None:
                 prox_on_x(state.g, new, 1 / state.L, new)
-            ahead = [i.term.operator.apply(new) for i in state.images]  # type: ignore[union-attr]
+            ahead = [i.term.A.apply(new) for i in state.images]
             d = new - z
             met = sum(_inner(i.term.slope(Ax) - s, Ax - i.before) for i, Ax, s in zip(state.images, ahead, slopes, strict=True))
             length, size = sum_of_squares(d), sum_of_squares(new)
@@ -139,12 +139,13 @@ class ProximalGradient:
         lines = ["smooth terms, and at most one with a prox in x"]
         lines += [f"by its gradient: {t!r}" for t in smooth]
         lines += [f"by its prox in x: {t!r}" for t in (g,) if t is not None]
-        return "; ".join(lines), sum(2 * t.operator.ffts for t in (*smooth, *(() if g is None else (g,))))  # type: ignore[union-attr]
+        return "; ".join(lines), count_ffts((*smooth, *(() if g is None else (g,))))
 
 
 def arrange(problem: Problem) -> tuple[list[Term], Term | None]:
     """Return the terms that are taken by their gradient, and the one that is taken by its prox."""
-    smooth, proximal = [], []
+    smooth: list[Term] = []
+    proximal: list[Term] = []
     for t in problem.terms:
         if t.weight == 0:
             continue

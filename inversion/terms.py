@@ -88,6 +88,12 @@ class Term:
         return term._with(offset=self.offset.astype(kind, copy=False))
 
     @property
+    def A(self) -> Operator:  # noqa: N802 - the field's own symbol
+        """The operator, once a problem has given the term one."""
+        assert self.operator is not None
+        return self.operator
+
+    @property
     def target(self) -> Any:
         """What A x should come near: the data where the term carries them; None where that is 0."""
         return self.offset
@@ -136,7 +142,7 @@ class Term:
         if self.weight == 0:
             return 0.0 if not np.any(p) else np.inf
         linear = 0.0 if self.offset is None else float(np.vdot(p.astype(np.result_type(p, np.float64)), self.offset).real)
-        return self.weight * self.functional.conjugate(p / self.weight) + linear  # type: ignore[attr-defined]
+        return self.weight * float(self.functional.conjugate(p / self.weight)) + linear  # type: ignore[attr-defined]
 
     def formula(self) -> str:
         """Return the term as mathematics."""

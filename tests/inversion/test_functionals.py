@@ -66,10 +66,10 @@ def at(f, z, i):
 
 def minimiser(function, low, high):
     """Return the minimiser on an interval by a grid, made finer around its best."""
-    for _ in range(12):
-        grid = np.linspace(low, high, 81)
+    for _ in range(10):
+        grid = np.linspace(low, high, 61)
         best = int(np.argmin([function(v) for v in grid]))
-        low, high = grid[max(best - 1, 0)], grid[min(best + 1, 80)]
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, 60)]
     return grid[best]
 
 
@@ -148,7 +148,7 @@ def test_the_lipschitz_constant_bounds_the_gradient_and_is_met(name):
 def test_conjugate_is_the_supremum(f):
     rng = np.random.default_rng(5)
     tried = 0
-    for p in (0.6 * rng.uniform(-1, 1, 6) * (WEIGHTS if getattr(f, "weights", None) is not None else 1) for _ in range(20)):
+    for p in (0.6 * rng.uniform(-1, 1, 6) * (WEIGHTS if getattr(f, "weights", None) is not None else 1) for _ in range(8)):
         p = -np.abs(p) if f.value(np.full(6, 1e6)) == 0 else p
         claimed = f.conjugate(p)
         if np.isinf(claimed):
@@ -162,7 +162,7 @@ def test_conjugate_is_the_supremum(f):
             v = minimiser(lambda v, part=part, i=i, p=p: part(v) - p[i] * v, -400, 400)
             total += p[i] * v - (part(v) - base)
         assert claimed == pytest.approx(total - f.value(start), abs=1e-6, rel=1e-6)
-    assert tried > 5 or isinstance(f, HuberLoss)
+    assert tried > 3 or isinstance(f, HuberLoss)
 
 
 @of(CONVEX)
