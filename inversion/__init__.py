@@ -7,6 +7,7 @@ from .callbacks import Progress, Record
 from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .noise import estimate_sigma
 from .plan import Plan, plan
 from .problem import Problem
 from .quadratic import UnsolvableError
@@ -33,6 +34,7 @@ __all__ = [
     "Tikhonov",
     "TotalVariation",
     "UnsolvableError",
+    "estimate_sigma",
     "iterate",
     "plan",
     "solve",
