@@ -4,6 +4,7 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 """
 
 from .callbacks import Progress, Record
+from .cross_validation import GCV
 from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
@@ -15,10 +16,14 @@ from .result import Result
 from .split_bregman import SplitBregman
 from .status import Status
 from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
+from .weights import UPRE, Discrepancy, Rule, UnreliableWeightWarning, Whiteness
 
 __all__ = [
+    "GCV",
+    "UPRE",
     "Box",
     "Direct",
+    "Discrepancy",
     "GroupNorm",
     "Interval",
     "LeastSquares",
@@ -27,13 +32,16 @@ __all__ = [
     "Progress",
     "Record",
     "Result",
+    "Rule",
     "SplitBregman",
     "SquaredNorm",
     "Status",
     "Term",
     "Tikhonov",
     "TotalVariation",
+    "UnreliableWeightWarning",
     "UnsolvableError",
+    "Whiteness",
     "estimate_sigma",
     "iterate",
     "plan",

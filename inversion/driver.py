@@ -14,6 +14,8 @@ from .result import Result
 from .status import Status
 from .stops import Stop, not_finite, residual_below
 from .terms import Term
+from .weight_choice import choose
+from .weights import Rule
 
 Callback = Callable[[Any], Mapping[str, float] | None]
 
@@ -25,6 +27,7 @@ def solve(
     x0: Any = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
+    weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
 ) -> Result:
@@ -42,6 +45,9 @@ def solve(
         Bound of the state's relative residual. 0 runs to `max_iterations`.
     max_iterations : int, optional
         By default the algorithm's own.
+    weight : Rule, optional
+        `GCV`, `UPRE`, `Discrepancy` or `Whiteness`, to choose a common factor of all terms that carry no data and are no
+        constraints. It comes with the result as ``result.weight``.
     callbacks : sequence of callables
         Each is called with the state after every iteration; a mapping that it returns goes into the history.
     stops : sequence of callables
@@ -67,7 +73,9 @@ def solve(
     >>> solve(LeastSquares(A, np.array([1.0, 2.0, 3.0, 2.0])) + 1e-6 * Tikhonov(Gradient(A))).x.round(3).tolist()
     [0.0, 2.0, 4.0, 2.0]
     """
-    return plan(problem, algorithm).solve(x0=x0, tol=tol, max_iterations=max_iterations, callbacks=callbacks, stops=stops)  # type: ignore[no-any-return]
+    return plan(problem, algorithm).solve(  # type: ignore[no-any-return]
+        x0=x0, tol=tol, max_iterations=max_iterations, weight=weight, callbacks=callbacks, stops=stops
+    )
 
 
 def iterate(algorithm: Algorithm, problem: Problem, x0: Any = None) -> Iterator[Any]:
@@ -97,6 +105,7 @@ def run(
     x0: Any = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
+    weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
 ) -> Result:
@@ -115,6 +124,9 @@ def run(
     history: dict[str, list[float]] = {"residual": [], "seconds": []}
     status: Status | None = None
     start = perf_counter()
+    choice = None if weight is None else choose(weight, plan, x0)
+    if choice is not None:
+        plan, problem, x0 = choice.plan, choice.plan.problem, choice.x0
     state = algorithm.start(problem, x0)
     iteration = 0
     while status is None:
@@ -139,6 +151,8 @@ def run(
         seconds=seconds,
         history={name: np.array(values) for name, values in history.items()},
         plan=plan,
+        weight=None if choice is None else choice.weight,
+        curve=None if choice is None else choice.curve,
     )
 
 

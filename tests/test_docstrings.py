@@ -31,7 +31,16 @@ def test_examples(name):
 def test_everything_public_has_an_example(package):
     # results, protocols and errors are met in the examples of what makes them
     made_elsewhere = {"Operator", "Plan", "Problem", "Progress", "Restoration", "Result", "Status", "Term", "UnsolvableError"}
-    made_elsewhere |= {"GroupNorm", "Interval", "SquaredNorm", "Fourier", "get_workers", "set_workers"}
+    made_elsewhere |= {
+        "GroupNorm",
+        "Interval",
+        "SquaredNorm",
+        "Fourier",
+        "Rule",
+        "UnreliableWeightWarning",
+        "get_workers",
+        "set_workers",
+    }
     made_elsewhere |= {"gram_symbol", "norm_bound", "split", "symbol"}
     public = {name: getattr(package, name) for name in package.__all__ if not name.startswith("_")}
     bare = [
