@@ -8,12 +8,14 @@ from .certificate import Certificate, certify
 from .cg import CG
 from .checkpoint import Checkpoint
 from .constraints import Box, Nonnegative
+from .cross_validation import GCV
 from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
 from .lsqr import LSQR
+from .noise import estimate_sigma
 from .penalties import PowerNorm
 from .plan import Plan, plan
 from .plug_and_play import PlugAndPlay
@@ -28,15 +30,19 @@ from .sliding_dct import sliding_dct
 from .split_bregman import SplitBregman
 from .status import Status
 from .terms import Term
+from .weights import UPRE, Discrepancy, Rule, UnreliableWeightWarning, Whiteness
 
 __all__ = [
     "CG",
+    "GCV",
     "LSQR",
+    "UPRE",
     "Box",
     "Certificate",
     "Checkpoint",
     "Denoiser",
     "Direct",
+    "Discrepancy",
     "Distance",
     "EuclideanNorm",
     "GroupNorm",
@@ -58,6 +64,7 @@ __all__ = [
     "Record",
     "Result",
     "RichardsonLucy",
+    "Rule",
     "Smooth",
     "Sparsity",
     "SplitBregman",
@@ -66,8 +73,11 @@ __all__ = [
     "Term",
     "Tikhonov",
     "TotalVariation",
+    "UnreliableWeightWarning",
     "UnsolvableError",
+    "Whiteness",
     "certify",
+    "estimate_sigma",
     "iterate",
     "plan",
     "sliding_dct",

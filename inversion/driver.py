@@ -19,6 +19,8 @@ from .result import Result
 from .status import Status
 from .stops import Stop, diverging, not_finite, residual_below
 from .terms import Term
+from .weight_choice import choose
+from .weights import Rule
 
 Callback = Callable[[Any], Mapping[str, float] | None]
 
@@ -30,6 +32,7 @@ def solve(
     x0: Any = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
+    weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
     resume: str | Path | None = None,
@@ -49,6 +52,9 @@ def solve(
         Bound of the state's relative residual. 0 runs to `max_iterations`.
     max_iterations : int, optional
         By default the algorithm's own.
+    weight : Rule, optional
+        `GCV`, `UPRE`, `Discrepancy` or `Whiteness`, to choose a common factor of all terms that carry no data and are no
+        constraints. It comes with the result as ``result.weight``.
     callbacks : sequence of callables
         Each is called with the state after every iteration; a mapping that it returns goes into the history. Where one
         has a method `begin`, that is called with the `Run` before the first.
@@ -87,6 +93,7 @@ def solve(
         x0=x0,
         tol=tol,
         max_iterations=max_iterations,
+        weight=weight,
         callbacks=callbacks,
         stops=stops,
         resume=resume,
@@ -121,6 +128,7 @@ def run(
     x0: Any = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
+    weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
     resume: str | Path | None = None,
@@ -140,6 +148,9 @@ def run(
         _check_operators(problem)
 
     start = perf_counter()
+    choice = None if weight is None else choose(weight, plan, x0)
+    if choice is not None:
+        plan, problem, x0 = choice.plan, choice.plan.problem, choice.x0
     run = Run(problem, algorithm, algorithm.start(problem, x0), limit, {"residual": [], "seconds": []})
     if resume is not None:
         load(resume, run)
@@ -160,6 +171,8 @@ def run(
         history={name: np.array(values) for name, values in run.history.items()},
         plan=plan,
         _state=state,
+        weight=None if choice is None else choice.weight,
+        curve=None if choice is None else choice.curve,
     )
 
 

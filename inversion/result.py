@@ -9,6 +9,7 @@ from typing import Any
 from .certificate import Certificate, certify
 from .plan import Plan
 from .status import Status
+from .weight_search import Curve
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +36,10 @@ class Result:
         How far from the optimum this is, at most; worked out when first asked for, in double precision.
     gap : float
         That of the certificate.
+    weight : float or None
+        The common factor of the priors that a rule chose; `plan.problem` has it in its terms.
+    curve : Curve or None
+        The factors that the rule tried and its figure at each.
     """
 
     x: Any
@@ -46,6 +51,8 @@ class Result:
     history: dict[str, Any]
     plan: Plan
     _state: Any = field(compare=False)
+    weight: float | None = None
+    curve: Curve | None = None
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -59,14 +66,18 @@ class Result:
         return self.certificate.gap
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the course of the iterations; see `unblur.inversion.plotting.plot_history`."""
-        from .plotting import plot_history
+        """Draw the course of the iterations and, where a rule chose the weight, its curve in a second panel.
 
-        return plot_history(self.history, ax)
+        With `ax` given, the course alone; see `unblur.inversion.plotting` for both.
+        """
+        from .plotting import plot_history, plot_run
+
+        return plot_run(self) if ax is None and self.curve is not None else plot_history(self.history, ax)
 
     def __repr__(self) -> str:
         size = "×".join(map(str, self.image.shape))
+        weight = "" if self.weight is None else f", weight {self.weight:.4g}"
         return (
             f"Result({size} {self.image.dtype}, {self.status.name} after {self.iterations} iterations of "
-            f"{type(self.plan.algorithm).__name__}, {self.seconds:.2g} s, objective {self.objective:.6g})"
+            f"{type(self.plan.algorithm).__name__}, {self.seconds:.2g} s, objective {self.objective:.6g}{weight})"
         )

@@ -94,6 +94,23 @@ class Fourier:
         shape[axis] = omega.size
         return omega.reshape(shape)
 
+    def multiplicity(self) -> Any:
+        """Return how many eigenvalues each sample of a spectrum stands for, shaped to broadcast over a spectrum.
+
+        2 for those whose conjugates are not kept, else 1: traces are sums with these weights.
+        """
+        last = self.axes[-1]
+        shape = [1] * len(self.dims)
+        shape[last] = self.shape[last]
+        counts = np.ones(shape[last])
+        if self.real:
+            counts[1 : (self.dims[last] + 1) // 2] = 2
+        return counts.reshape(shape)
+
+    def energy_weights(self) -> Any:
+        """Return w with ‖x‖² = Σ w |X|², Parseval's, shaped to broadcast over a spectrum."""
+        return self.multiplicity() / np.prod([self.dims[a] for a in self.axes])
+
     def __repr__(self) -> str:
         return f"Fourier({'×'.join(map(str, self.dims))}, axes {self.axes})"
 
@@ -159,6 +176,20 @@ class Cosine:
         shape = [1] * len(self.dims)
         shape[axis] = n
         return (np.pi / n * np.arange(n)).reshape(shape)
+
+    def multiplicity(self) -> Any:
+        """Return how many eigenvalues each sample of a spectrum stands for, shaped to broadcast over a spectrum: one."""
+        return np.ones([1] * len(self.dims))
+
+    def energy_weights(self) -> Any:
+        """Return w with ‖x‖² = Σ w |X|², Parseval's, shaped to broadcast over a spectrum."""
+        weights = self.multiplicity()
+        for axis in self.axes:
+            n = self.dims[axis]
+            shape = [1] * len(self.dims)
+            shape[axis] = n
+            weights = weights * np.where(np.arange(n) == 0, 1 / (4 * n), 1 / (2 * n)).reshape(shape)
+        return weights
 
     def __repr__(self) -> str:
         return f"Cosine({'×'.join(map(str, self.dims))}, axes {self.axes})"

@@ -47,6 +47,8 @@ def test_everything_public_has_an_example(package):
         "Progress",
         "Report",
         "Restoration",
+        "Rule",
+        "UnreliableWeightWarning",
         "Result",
         "SquaredNorm",
         "Status",

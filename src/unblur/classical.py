@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from unblur.inversion import Direct, LeastSquares, Tikhonov, solve
+from unblur.inversion.noise import estimate_sigma
 from unblur.operators import Blur, Fourier, Identity, symbol
 
 from .intensity import from_working, to_working
 from .restoration import read_image_axes, read_psf
-from .weights import estimate_sigma, signal_to_noise
+from .weights import signal_to_noise
 
 
 def inverse_filter(image: Any, psf: Any, *, floor: float = 0.1, axes: int | Sequence[int] | None = None) -> Any:

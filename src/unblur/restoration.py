@@ -10,11 +10,12 @@ import numpy as np
 
 from unblur.inversion import Box, LeastSquares, Result, Tikhonov, TotalVariation, solve
 from unblur.inversion.driver import Callback
+from unblur.inversion.noise import estimate_sigma
 from unblur.operators import Blur
 from unblur.operators._arguments import read_axes, read_choice
 
 from .intensity import from_working, to_working
-from .weights import estimate_sigma, tikhonov_weight, total_variation_weight
+from .weights import tikhonov_weight, total_variation_weight
 
 # prior: its term, and the rule for its weight
 _PRIORS: dict[str, tuple[Callable[[], Any], Callable[[Any, float, tuple[int, ...]], float]]] = {

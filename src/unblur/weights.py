@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
-from skimage.restoration import estimate_sigma as wavelet_sigma
-
-logger = logging.getLogger("unblur")
-
-# below this share of the intensity range the estimate is texture, rounding, or nothing at all
-_LEAST_NOISE = 5e-4
-
-
-def estimate_sigma(y: Any, axes: tuple[int, ...]) -> float:
-    """Return the standard deviation of the noise in a blurred image.
-
-    The median absolute deviation of its finest diagonal wavelet coefficients, where a blur leaves little but noise.
-
-    Parameters
-    ----------
-    y : array
-    axes : tuple of int
-        The image's axes; others (colour) are averaged over.
-
-    Returns
-    -------
-    float
-        In the units of `y`; at least 0.0005 of its range.
-
-    References
-    ----------
-    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81 (1994).
-    """
-    planes = np.moveaxis(y, axes, range(len(axes))).reshape(*(y.shape[a] for a in axes), -1)
-    # the estimator's own guard for small numbers is absolute: scale to the range, which scales back exactly
-    size = float(np.ptp(y)) or float(np.abs(y).max()) or 1.0
-    flat = np.ptp(y) == 0
-    sigma = 0.0 if flat else float(wavelet_sigma(planes / size, channel_axis=-1, average_sigmas=True))
-    if not sigma >= _LEAST_NOISE:
-        logger.info("the noise found, %.2g of the range, is taken for %.2g", sigma, _LEAST_NOISE)
-        sigma = _LEAST_NOISE
-    return sigma * size
 
 
 def total_variation_weight(y: Any, sigma: float, axes: tuple[int, ...]) -> float:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from unblur.operators import Cosine
+from unblur.operators import Cosine, Fourier
 
 from ._explicit import along, cosine_matrix, random
 
@@ -32,3 +32,23 @@ def test_cosine_frequencies():
     assert T.frequencies(1).shape == (1, 5)
     np.testing.assert_allclose(T.frequencies(1).ravel(), np.pi * np.arange(5) / 5)
     assert repr(T) == "Cosine(4×5, axes (1,))"
+
+
+@pytest.mark.parametrize(
+    "T",
+    [
+        Fourier((5, 6, 3), (0, 1)),
+        Fourier((6, 5), (0, 1)),
+        Fourier((6, 1), (0, 1)),
+        Fourier((4, 5), (0,)),
+        Fourier((4, 6), (0, 1), real=False),
+        Cosine((5, 4, 3), (0, 1)),
+    ],
+    ids=str,
+)
+def test_energy_and_trace_are_sums_over_a_spectrum(T):
+    x = random(T.dims, np.float64 if getattr(T, "real", True) else np.complex128)
+    X = T.forward(x)
+    np.testing.assert_allclose(np.sum(T.energy_weights() * np.abs(X) ** 2), np.sum(np.abs(x) ** 2), rtol=1e-13)
+    # the trace of the identity
+    assert np.sum(np.broadcast_to(T.multiplicity(), T.shape)) == x.size

@@ -4,7 +4,7 @@ from scipy.signal import fftconvolve
 from skimage import data
 
 from unblur import psf
-from unblur.weights import estimate_sigma
+from unblur.inversion import estimate_sigma
 
 
 @pytest.mark.parametrize("sigma", [0.005, 0.02])

@@ -1,0 +1,119 @@
+"""Handing a problem to a rule: which terms the factor multiplies, how strong the noise is, and how fits are come by."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .noise import estimate_sigma
+from .plan import Plan, plan
+from .problem import Problem
+from .terms import Term
+from .weight_fits import Fits, gaussian_data, image_axes
+from .weight_guess import first_guess
+from .weight_sampling import SampledFits
+from .weight_search import Curve, Search
+from .weight_spectral import SpectralFits, diagonalising
+from .weights import Rule, UnreliableWeightWarning
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule chose.
+
+    Attributes
+    ----------
+    plan : Plan
+        For the problem with its priors weighted.
+    x0 : array or None
+        Where to start it.
+    weight : float
+        The factor.
+    curve : Curve
+    """
+
+    plan: Plan
+    x0: Any
+    weight: float
+    curve: Curve
+
+
+def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
+    """Let a rule choose the common factor of the terms that carry no data and take a weight.
+
+    Parameters
+    ----------
+    rule : Rule
+    given : Plan
+        Of the problem with its priors as they are; their relative weights are kept.
+    x0 : array of the problem's `dims`, optional
+        Where to start solving, if that has to be.
+
+    Warns
+    -----
+    UnreliableWeightWarning
+        If the rule's factor should not be trusted unseen.
+
+    Raises
+    ------
+    TypeError
+        If `rule` is not one, or if the data's noise is not taken for Gaussian.
+    ValueError
+        If there is nothing to be weighted.
+    """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"weight is {rule!r}; give a rule, such as GCV(), or multiply the priors by the number")
+    problem = given.problem
+    priors = [t for t in problem.terms if _takes_factor(t)]
+    if not priors:
+        raise ValueError(f"weight is {rule!r}, but no term can be weighted; add a prior, such as Tikhonov() or TotalVariation()")
+    data, weights = gaussian_data(problem)[0]
+    counted = None if np.ndim(weights) == 0 else weights
+    sigma = rule.noise()
+    if sigma is None:
+        sigma = estimate_sigma(data.offset, image_axes(data.operator), counted)
+    search = Search(_fits(rule, given, priors, x0, sigma), first_guess(problem, priors, sigma))
+    found = rule.find(search, sigma)
+    if found.doubt:
+        # the caller of `solve` or `Plan.solve`, by way of `run`
+        warnings.warn(found.doubt, UnreliableWeightWarning, stacklevel=4)
+    return Choice(
+        plan=plan(rescaled(found.factor, problem), given.algorithm),
+        x0=x0 if search.fits.x is None else search.fits.x,
+        weight=found.factor,
+        curve=rule.curve(search, sigma),
+    )
+
+
+def rescaled(factor: float, problem: Problem) -> Problem:
+    """Return the problem with its priors multiplied by `factor`."""
+    return Problem(tuple(t * factor if _takes_factor(t) else t for t in problem.terms))
+
+
+def _takes_factor(term: Term) -> bool:
+    if term.carries_data or term.weight == 0:
+        return False
+    try:
+        term * 1.0
+    except TypeError:
+        # a constraint
+        return False
+    return True
+
+
+def _fits(rule: Rule, given: Plan, priors: list[Term], x0: Any, sigma: float) -> Fits:
+    transform = diagonalising(given.problem)
+    if transform is not None:
+        return SpectralFits(given.problem, priors, transform)
+    return SampledFits(given.problem, rescaled, given.algorithm, x0, _step(given.problem, sigma), rule.probes, rule.seed())
+
+
+def _step(problem: Problem, sigma: float) -> float:
+    """Return the size of the probe: a share of the noise, but not so small that rounding shows."""
+    data, weights = gaussian_data(problem)[0]
+    assert data.offset is not None
+    y = np.abs(data.offset) if data.offset.dtype.kind == "c" else data.offset
+    return max(0.1 * sigma, 1e-3 * float(np.ptp(y)) * float(np.sqrt(np.max(weights))))

@@ -1,0 +1,54 @@
+"""A first guess of the priors' common factor, by formula, from the noise and the size of things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unblur.operators import norm_bound
+
+from .problem import Problem
+from .terms import Term
+
+
+def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
+    r"""Return the factor that suits noise of standard deviation `sigma`, to an order of magnitude.
+
+    .. math:: \frac1f = \sum_p \frac{w_p}{\lambda_p}, \qquad
+              \lambda_p = \begin{cases}
+                  \sigma^2 / \left( 30 \; \overline{|D y - t|^2} \right) & \text{quadratic} \\
+                  12 \, \sqrt{G} \, \sigma^2 / (\|D\| R) & \text{else}
+              \end{cases}
+
+    with R the range of the data brought to x's grid and G the number of entries that a norm gathers: 6 √C σ²/R for total
+    variation of C colours. Scaled data scale both as their solutions do. The mean square is less what noise adds to it.
+    """
+    x = problem.initial()
+    size = float(np.ptp(x.real)) or float(np.abs(x).max()) or 1.0
+    # what the noise is in x: the data were scaled on their way there
+    y = problem.data[0].offset
+    height = float(np.ptp(y.real)) or 1.0  # type: ignore[union-attr]
+    noise = sigma * size / height
+    inverse = 0.0
+    for t in priors:
+        weight = t.weight / problem.data[0].weight
+        if t.functional.curvature is not None:
+            inverse += weight * 30 * _slope(t, x, noise) / sigma**2
+        else:
+            ones = np.ones(t.operator.dimsd)  # type: ignore[union-attr]
+            gathered = ones.size / float(t.functional.value(ones))
+            inverse += weight * (norm_bound(t.operator) or 2 * np.sqrt(2)) * size / (12 * gathered * sigma**2)
+    return 1 / inverse
+
+
+def _slope(t: Term, x: Any, noise: float) -> float:
+    """Return the mean of |D x − t|², less what noise adds to it."""
+    assert t.operator is not None
+    z = t.operator.apply(x)
+    if t.offset is not None:
+        z = z - t.offset
+    probe = np.random.default_rng(0).choice([-1.0, 1.0], x.shape)
+    added = noise**2 * float(np.mean(np.abs(t.operator.apply(probe)) ** 2))
+    seen = float(np.mean(np.abs(z) ** 2, dtype=np.float64))
+    return max(seen - added, 0.05 * seen) or 1.0
