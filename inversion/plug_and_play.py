@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import Fourier, gram_symbol, split
+from unblur.operators import Cosine, Fourier, gram_symbol, split
 from unblur.operators._backend import real_dtype
 
 from .functionals import capability
@@ -208,7 +208,7 @@ def arrange(problem: Problem) -> tuple[list[Term], Term]:
     return [t for t in terms if t is not priors[0]], priors[0]
 
 
-def _diagonal(terms: list[Term], problem: Problem) -> tuple[Fourier | None, Any, bool]:
+def _diagonal(terms: list[Term], problem: Problem) -> tuple[Fourier | Cosine | None, Any, bool]:
     """Return a transform, Σ w g of the terms in it, and whether that is all of them, exactly."""
     for only_behind in (False, True):
         for transform in transforms(problem):
@@ -219,7 +219,7 @@ def _diagonal(terms: list[Term], problem: Problem) -> tuple[Fourier | None, Any,
     return None, 0, False
 
 
-def _gram(t: Term, transform: Fourier, only_behind: bool) -> Any:
+def _gram(t: Term, transform: Fourier | Cosine, only_behind: bool) -> Any:
     """Return g of a term; with `only_behind` that of what stands behind its mask, and behind its weights."""
     if not only_behind:
         return gram_symbol(t.A, transform) if capability(t.functional, "curvature") is not None else None
