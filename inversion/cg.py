@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -110,7 +111,7 @@ class CG:
         x, s, r = system.read_start(x0), np.zeros(system.dims, system.dtype), system.data_arrays()
         system.residual(None, r)
         system.adjoint(r, s)
-        scale = np.sqrt(sum_of_squares(s))
+        scale = math.sqrt(sum_of_squares(s))
         if x0 is not None:
             system.residual(x, r)
             system.adjoint(r, s)
@@ -127,7 +128,8 @@ class CG:
         if curvature == 0:
             # p = 0, or the operators annihilate it: x is a minimiser already
             return
-        alpha = state.gamma / curvature
+        # ⟨s, p⟩ is ⟨s, z⟩ but for rounding; it keeps the objective from rising when a run goes on past convergence
+        alpha = inner(s, p) / curvature
         x += np.multiply(p, alpha, out=system.work)
         for r_t, q_t in zip(r, q, strict=True):
             q_t *= alpha
@@ -140,7 +142,7 @@ class CG:
     def _precondition(self, state: CGState) -> float:
         """Write M s to ``state.z`` and the residual; return ⟨s, M s⟩."""
         squares = sum_of_squares(state.s)
-        state.residual = float(np.sqrt(squares)) / state.scale
+        state.residual = math.sqrt(squares) / state.scale
         if state.M is None:
             return squares
         state.M(state.s, state.z)
