@@ -8,7 +8,10 @@ from .cg import CG
 from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .gradient_descent import GradientDescent
+from .lbfgs import LBFGS
 from .lsqr import LSQR
+from .newton_cg import NewtonCG
 from .plan import Plan, plan
 from .problem import Problem
 from .quadratic import UnsolvableError
@@ -19,12 +22,15 @@ from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
 
 __all__ = [
     "CG",
+    "LBFGS",
     "LSQR",
     "Box",
     "Direct",
+    "GradientDescent",
     "GroupNorm",
     "Interval",
     "LeastSquares",
+    "NewtonCG",
     "Plan",
     "Problem",
     "Progress",
