@@ -14,7 +14,10 @@ from .direct import Direct
 from .driver import iterate, solve
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .gradient_descent import GradientDescent
+from .lbfgs import LBFGS
 from .lsqr import LSQR
+from .newton_cg import NewtonCG
 from .noise import estimate_sigma
 from .penalties import PowerNorm
 from .plan import Plan, plan
@@ -35,6 +38,7 @@ from .weights import UPRE, Discrepancy, Rule, UnreliableWeightWarning, Whiteness
 __all__ = [
     "CG",
     "GCV",
+    "LBFGS",
     "LSQR",
     "UPRE",
     "Box",
@@ -45,6 +49,7 @@ __all__ = [
     "Discrepancy",
     "Distance",
     "EuclideanNorm",
+    "GradientDescent",
     "GroupNorm",
     "Huber",
     "HuberLoss",
@@ -52,6 +57,7 @@ __all__ = [
     "KullbackLeibler",
     "LeastAbsolute",
     "LeastSquares",
+    "NewtonCG",
     "Nonnegative",
     "Plan",
     "PlugAndPlay",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -122,7 +123,7 @@ class CG:
         r, s, system = state.r, state.s, state.system
         system.residual(None, r)
         system.adjoint(r, s)
-        state.scale = float(np.sqrt(sum_of_squares(s))) or 1.0
+        state.scale = math.sqrt(sum_of_squares(s)) or 1.0
         system.residual(state.x, r)
         system.adjoint(r, s)
         state.gamma = self._precondition(state)
@@ -135,7 +136,8 @@ class CG:
         if curvature == 0:
             # p = 0, or the operators annihilate it: x is a minimiser already
             return
-        alpha = state.gamma / curvature
+        # ⟨s, p⟩ is ⟨s, z⟩ but for rounding; it keeps the objective from rising when a run goes on past convergence
+        alpha = inner(s, p) / curvature
         x += np.multiply(p, alpha, out=system.work)
         for r_t, q_t in zip(r, q, strict=True):
             q_t *= alpha
@@ -148,7 +150,7 @@ class CG:
     def _precondition(self, state: CGState) -> float:
         """Write M s to ``state.z`` and the residual; return ⟨s, M s⟩."""
         squares = sum_of_squares(state.s)
-        state.residual = float(np.sqrt(squares)) / state.scale
+        state.residual = math.sqrt(squares) / state.scale
         if state.M is None:
             return squares
         state.M(state.s, state.z)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -88,7 +89,15 @@ class Checkpoint:
 
 def save(path: Path, run: Run) -> None:
     """Write a run to a file."""
-    content = {f"state{name}": value for name, value in _collect(run.state, "")}
+    content: dict[str, Any] = {}
+    first: dict[int, str] = {}
+    for name, value in _collect(run.state, "state"):
+        if isinstance(value, np.ndarray) and id(value) in first:
+            # one array under two names stays one
+            content[f"{name}.alias"] = np.array(first[id(value)])
+        else:
+            first[id(value)] = name
+            content[name] = np.asarray(value)
     content |= {f"history.{name}": np.array(values) for name, values in run.history.items()}
     content["run"] = np.array([run.iteration, run.seconds])
     content["fingerprint"] = np.array(json.dumps(_fingerprint(run)))
@@ -119,7 +128,9 @@ def load(path: str | Path, run: Run) -> None:
             )
     if not np.allclose(saved["probe"], mine["probe"], rtol=1e-4):
         raise ValueError(f"resume is {str(path)!r}, saved with other operators, such as another PSF; start afresh")
-    _restore(run.state, "", {name.removeprefix("state"): v for name, v in content.items() if name.startswith("state")})
+    for name in [n for n in content if n.endswith(".alias")]:
+        content[name.removesuffix(".alias")] = content[str(content[name])]
+    _restored(run.state, "state", content)
     run.history.update({n.removeprefix("history."): v.tolist() for n, v in content.items() if n.startswith("history.")})
     run.iteration, run.seconds = int(content["run"][0]), float(content["run"][1])
 
@@ -142,46 +153,45 @@ def _fingerprint(run: Run) -> dict[str, Any]:
 
 
 def _members(thing: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the keys and values of a dataclass, list or dictionary."""
-    if is_dataclass(thing):
+    """Yield the keys and values of a part of a state: a dataclass that is not frozen, a sequence or a dictionary."""
+    if is_dataclass(thing) and not thing.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         yield from ((f.name, getattr(thing, f.name)) for f in fields(thing))
-    elif isinstance(thing, list):
+    elif isinstance(thing, list | tuple | deque):
         yield from enumerate(thing)
     elif isinstance(thing, dict):
         yield from thing.items()
 
 
-def _is_state(value: Any) -> bool:
-    """Whether a member is a part of the state, rather than of the problem; those are frozen."""
-    mutable = is_dataclass(value) and not value.__dataclass_params__.frozen  # type: ignore[union-attr]
-    return mutable or isinstance(value, list | dict)
-
-
 def _collect(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(thing, list):
+    """Yield the arrays and numbers within a state, each with a name that tells where it stands."""
+    if isinstance(thing, np.ndarray | bool | int | float | np.generic):
+        yield name, thing
+    elif isinstance(thing, np.random.Generator):
+        yield name, np.array(json.dumps(thing.bit_generator.state))
+    elif isinstance(thing, list | tuple | deque):
         yield f"{name}.length", np.array(len(thing))
     for key, value in _members(thing):
-        if isinstance(value, np.ndarray | bool | int | float | np.generic):
-            yield f"{name}.{key}", np.asarray(value)
-        elif isinstance(value, np.random.Generator):
-            yield f"{name}.{key}", np.array(json.dumps(value.bit_generator.state))
-        elif _is_state(value):
-            yield from _collect(value, f"{name}.{key}")
+        yield from _collect(value, f"{name}.{key}")
 
 
-def _restore(thing: Any, name: str, saved: dict[str, Any]) -> None:
-    if isinstance(thing, list):
-        # a list that grows with the iterations, such as a basis
-        thing.extend([None] * (int(saved[f"{name}.length"]) - len(thing)))
-    for key, value in _members(thing):
-        found = saved.get(f"{name}.{key}")
-        if isinstance(value, np.random.Generator):
-            value.bit_generator.state = json.loads(str(found))
-        elif _is_state(value):
-            _restore(value, f"{name}.{key}", saved)
-        elif found is not None:
-            new = found if found.ndim else found.item() if not isinstance(value, np.ndarray) else found
-            if isinstance(thing, list | dict):
-                thing[key] = new
-            else:
-                setattr(thing, key, new)
+def _restored(thing: Any, name: str, saved: dict[str, Any]) -> Any:
+    """Return a part of a fresh state as it was saved."""
+    found = saved.get(name)
+    if isinstance(thing, np.random.Generator):
+        thing.bit_generator.state = json.loads(str(found))
+        return thing
+    if found is not None:
+        return found if found.ndim or isinstance(thing, np.ndarray) else found.item()
+    if f"{name}.length" in saved:
+        # it may have grown with the iterations, as a basis does
+        old = [*(() if thing is None else thing)]
+        length = int(saved[f"{name}.length"])
+        parts = [_restored(old[i] if i < len(old) else None, f"{name}.{i}", saved) for i in range(length)]
+        return deque(parts, thing.maxlen) if isinstance(thing, deque) else parts if isinstance(thing, list) else tuple(parts)
+    for key, value in list(_members(thing)):
+        new = _restored(value, f"{name}.{key}", saved)
+        if isinstance(thing, dict):
+            thing[key] = new
+        else:
+            setattr(thing, key, new)
+    return thing

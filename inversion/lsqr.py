@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -123,7 +124,7 @@ class LSQR:
         beta = S.left(v, alpha_old, u)
         alpha = S.right(u, beta, v)
         # the next plane rotation
-        rho = float(np.hypot(state.rho_bar, beta))
+        rho = math.hypot(state.rho_bar, beta)
         c, s = state.rho_bar / rho, beta / rho
         theta, rho_bar = s * alpha, -c * alpha
         phi, phi_bar = c * state.phi_bar, s * state.phi_bar
@@ -134,11 +135,11 @@ class LSQR:
         w += v
 
         state.alpha, state.rho_bar, state.phi_bar = alpha, rho_bar, phi_bar
-        state.operator_norm = float(np.sqrt(state.operator_norm**2 + alpha_old**2 + beta**2))
-        state.condition = state.operator_norm * float(np.sqrt(state.directions))
+        state.operator_norm = math.sqrt(state.operator_norm**2 + alpha_old**2 + beta**2)
+        state.condition = state.operator_norm * math.sqrt(state.directions)
         state.residual_norm = phi_bar
         state.gradient_norm = phi_bar * alpha * abs(c)
-        state.x_norm = float(np.sqrt(sum_of_squares(state.x)))
+        state.x_norm = math.sqrt(sum_of_squares(state.x))
         state.residual = state.gradient_norm / state.scale
 
     def explain(self, problem: Problem) -> tuple[str, int]:

@@ -92,8 +92,7 @@ class NormalEquations:
     def of(cls, problem: Problem, solver: str) -> Self:
         """Return the system of a problem; raise `UnsolvableError` in the name of `solver` if a term is not quadratic."""
         parts = [quadratic(term, solver) for term in problem.terms if term.weight > 0]
-        kinds = [np.complex64 for part in parts if part.A.dtype.kind == "c"]
-        return cls(parts, problem.dims, np.result_type(problem.dtype, *kinds))
+        return cls(parts, problem.dims, dtype_of_unknown(problem))
 
     def data_arrays(self) -> list[Any]:
         """Return an array of the shape of A x for each term."""
@@ -150,3 +149,10 @@ def quadratic(term: Term, solver: str) -> Quadratic:
     if np.ndim(metric) == 0:
         return Quadratic(term.operator, term.offset, term.weight * float(metric), None, term.carries_data)
     return Quadratic(term.operator, term.offset, term.weight, metric, term.carries_data)
+
+
+def dtype_of_unknown(problem: Problem) -> np.dtype[Any]:
+    """Return the type of x: that of the data, and complex where an operator or an offset is."""
+    kinds = [t.offset.dtype for t in problem.terms if t.offset is not None]
+    kinds += [np.dtype(np.complex64) for t in problem.terms if t.operator is not None and t.operator.dtype.kind == "c"]
+    return np.result_type(problem.dtype, *kinds)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from .cg import CG
 from .direct import Direct
+from .lbfgs import LBFGS
 from .plug_and_play import PlugAndPlay
 from .primal_dual import PrimalDual
 from .problem import Problem
@@ -39,6 +40,7 @@ _CANDIDATES: tuple[Algorithm, ...] = (
     Direct(),
     SplitBregman(inner_iterations=0),
     CG(preconditioner="auto"),
+    LBFGS(),
     PlugAndPlay(),
     ProximalGradient(),
     SplitBregman(),

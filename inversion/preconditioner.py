@@ -123,7 +123,7 @@ def check_preconditioner(given: Any) -> None:
     """Raise where the option cannot be a preconditioner, before there is a problem to try it on."""
     if given is None or callable(given) or hasattr(given, "matvec") or scipy.sparse.issparse(given) or np.ndim(given) == 2:
         return
-    if given != "auto" or not isinstance(given, str):
+    if not isinstance(given, str) or given != "auto":
         raise TypeError(f'preconditioner is {given!r}; give None, "auto", an operator, or a function of s that returns M s')
 
 

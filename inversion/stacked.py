@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ class StackedSystem(NormalEquations):
 
 def _normalise(blocks: list[Any]) -> float:
     """Divide by the norm of all blocks together, where that is not 0, and return it."""
-    norm = float(np.sqrt(sum(sum_of_squares(block) for block in blocks)))
+    norm = math.sqrt(sum(sum_of_squares(block) for block in blocks))
     if norm > 0:
         for block in blocks:
             block /= norm

@@ -4,7 +4,25 @@ import threading
 import numpy as np
 import pytest
 
-from unblur.inversion import Box, Checkpoint, LeastSquares, SplitBregman, TotalVariation, solve, stops
+from unblur.inversion import (
+    CG,
+    LBFGS,
+    LSQR,
+    Box,
+    Checkpoint,
+    GradientDescent,
+    LeastSquares,
+    Nonnegative,
+    Poisson,
+    PrimalDual,
+    ProximalGradient,
+    RichardsonLucy,
+    SplitBregman,
+    Tikhonov,
+    TotalVariation,
+    solve,
+    stops,
+)
 from unblur.operators import Blur, from_functions
 
 
@@ -24,6 +42,26 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(problem, tmp_path):
     np.testing.assert_array_equal(resumed.history["residual"], whole.history["residual"])
     assert resumed.iterations == 40
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+@pytest.mark.parametrize("algorithm", [CG(), CG("auto"), LSQR(), LBFGS(), GradientDescent()], ids=repr)
+def test_every_algorithm_resumes_to_the_bit(problem, algorithm, tmp_path):
+    smooth = problem.data[0] + 0.01 * Tikhonov()
+    whole = solve(smooth, algorithm, tol=0, max_iterations=14)
+    solve(smooth, algorithm, tol=0, max_iterations=9, callbacks=[Checkpoint(tmp_path / "run.npz", every=6)])
+    resumed = solve(smooth, algorithm, tol=0, max_iterations=14, resume=tmp_path / "run.npz")
+    np.testing.assert_array_equal(resumed.x, whole.x)
+
+
+@pytest.mark.parametrize("algorithm", [PrimalDual(), ProximalGradient(), RichardsonLucy()], ids=repr)
+def test_every_proximal_algorithm_resumes_to_the_bit(problem, algorithm, tmp_path):
+    A, y = problem.operator, problem.data[0].offset
+    data = Poisson(A, y) if isinstance(algorithm, RichardsonLucy) else LeastSquares(A, y)
+    fitting = data if isinstance(algorithm, RichardsonLucy) else data + Nonnegative()
+    whole = solve(fitting, algorithm, tol=0, max_iterations=14)
+    solve(fitting, algorithm, tol=0, max_iterations=9, callbacks=[Checkpoint(tmp_path / "run.npz", every=6)])
+    resumed = solve(fitting, algorithm, tol=0, max_iterations=14, resume=tmp_path / "run.npz")
+    np.testing.assert_array_equal(resumed.x, whole.x)
 
 
 def test_the_file_needs_no_pickle(problem, tmp_path):
