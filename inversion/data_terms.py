@@ -10,7 +10,7 @@ from unblur.operators import aslinearoperator
 from unblur.operators._backend import real_dtype
 
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
-from .functionals import GroupNorm, SquaredNorm
+from .functionals import GroupNorm, SquaredNorm, rounding
 from .terms import Term, name_of, read_samples
 
 
@@ -201,8 +201,10 @@ class Poisson(Term):
             raise TypeError("y is complex, but counts are real; give their magnitudes, or use LeastSquares")
         if weights is not None:
             y, weights = _mask(y, weights)
-        if y.min() < 0:
+        if y.min() < -rounding(y) * y.max():
             raise ValueError(f"y holds {y.min():g}, but counts are 0 or more; take an offset of the camera off as background")
+        # an FFT that made the data may have left rounding errors below 0
+        y = np.maximum(y, 0)
         super().__init__(KullbackLeibler(y, _read_background(background, y), weights), operator)
 
     @property

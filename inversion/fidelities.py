@@ -45,7 +45,7 @@ class HuberLoss:
         return 0.5 * sum_of_squares(p) if inside else np.inf
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
-        return 0.03 * weight
+        return 0.1 * weight
 
 
 @dataclass(frozen=True, eq=False)

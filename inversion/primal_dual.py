@@ -13,7 +13,7 @@ from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
-from .proximable import acts_on_x, count_ffts, has_prox, is_smooth, lipschitz, norm_above, prox_on_x
+from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, norm_above, on_x
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -35,7 +35,7 @@ class PrimalDualState:
     x: Any  #: the image, x̃: what the prox of g gave
     relaxed: Any  #: x, from where the next step starts
     smooth: list[Term]  #: f: by their gradients
-    g: Term | None  #: by its prox in x
+    g: OnX | None  #: by its prox in x
     duals: list[Dual]  #: h: by the prox of their conjugates
     tau: float  #: τ, the primal step
     relaxation: float  #: ρ
@@ -127,7 +127,7 @@ class PrimalDual:
         inverse += sum(s * n * n for s, n in zip(steps, norms, strict=True))
         if inverse == 0:
             # nothing bounds the step: it only sets how far one prox goes
-            inverse = 0.0 if g is None else g.functional.default_penalty(g.weight, _size(x), 1.0)
+            inverse = 0.0 if g is None else g.term.functional.default_penalty(g.term.weight, _size(x), 1.0)
         return PrimalDualState(x, x.copy(), smooth, g, duals, 1 / (inverse or 1.0), self.relaxation)
 
     def step(self, state: PrimalDualState) -> None:
@@ -143,7 +143,7 @@ class PrimalDual:
         new *= -tau
         new += x
         if state.g is not None:
-            prox_on_x(state.g, new, tau, new)
+            state.g.prox(new, tau, new)
         # x ← ρ x̃ + (1 − ρ) x, and 2 x̃ − x
         step = new - x
         change, length = sum_of_squares(step) / tau, sum_of_squares(new) / tau
@@ -168,9 +168,9 @@ class PrimalDual:
         smooth, g, behind = arrange(problem)
         lines = ["every term is convex, and has a gradient or a prox: nothing is inverted"]
         lines += [f"by its gradient: {t!r}" for t in smooth]
-        lines += [f"by its prox in x: {t!r}" for t in (g,) if t is not None]
+        lines += [f"by its prox in x: {g.term!r}"] if g else []
         lines += [f"by its dual: {t!r}" for t in behind]
-        used = [*smooth, *behind, *(() if g is None else (g,))]
+        used = [*smooth, *behind, *((g.term,) if g else ())]
         return "; ".join(lines), count_ffts(used)
 
     def _dual_steps(self, behind: list[Term], norms: list[float], problem: Problem, x: Any) -> list[float]:
@@ -185,7 +185,7 @@ class PrimalDual:
         return [float(t.functional.default_penalty(t.weight, size, stiffness)) for t, size in zip(behind, sizes, strict=True)]
 
 
-def arrange(problem: Problem) -> tuple[list[Term], Term | None, list[Term]]:
+def arrange(problem: Problem) -> tuple[list[Term], OnX | None, list[Term]]:
     """Return the terms that are taken by their gradient, the one by its prox in x, and those by their dual."""
     terms = [t for t in problem.terms if t.weight > 0]
     for t in terms:
@@ -196,12 +196,13 @@ def arrange(problem: Problem) -> tuple[list[Term], Term | None, list[Term]]:
                 f"PrimalDual cannot take {t!r}, which has no prox and no known Lipschitz constant; give its functional `prox` "
                 "or `lipschitz`, or take ProximalGradient, which finds its step by trial"
             )
-    rough = [t for t in terms if not is_smooth(t) and acts_on_x(t)]
+    places = {id(t): place for t in terms if (place := on_x(t)) is not None}
     # where the place is free, a prox is worth more than a gradient
-    on_x = rough or [t for t in terms if acts_on_x(t)]
-    g = on_x[-1] if on_x else None
-    smooth = [t for t in terms if is_smooth(t) and t is not g]
-    return smooth, g, [t for t in terms if not is_smooth(t) and t is not g]
+    rough = [t for t in terms if id(t) in places and not is_smooth(t)]
+    candidates = rough or [t for t in terms if id(t) in places]
+    g = places[id(candidates[-1])] if candidates else None
+    others = [t for t in terms if g is None or t is not g.term]
+    return [t for t in others if is_smooth(t)], g, [t for t in others if not is_smooth(t)]
 
 
 def _size(x: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,17 +52,27 @@ def is_unitary(A: Operator) -> bool:
     return g is not None and bool(np.all(g == 1))
 
 
-def acts_on_x(term: Term) -> bool:
-    """Return whether the prox of the term in x is known: f has one, and A is the identity or unitary."""
-    return has_prox(term) and (is_identity(term.A) or is_unitary(term.A))
+@dataclass(frozen=True)
+class OnX:
+    """A term whose prox in x is known."""
+
+    term: Term
+    direct: bool  #: whether A is the identity, and not only unitary
+
+    def prox(self, v: Any, step: float, out: Any) -> Any:
+        """Write to `out`, which may be `v`, the prox in x at `v`: Aᴴ prox(A v)."""
+        if self.direct:
+            return self.term.prox(v, step, out)
+        z = self.term.A.apply(v)
+        return self.term.A.apply_adjoint(self.term.prox(z, step, z), out)
 
 
-def prox_on_x(term: Term, v: Any, step: float, out: Any) -> Any:
-    """Write to `out`, which may be `v`, the prox in x of a term that acts on x: Aᴴ prox(A v)."""
-    if is_identity(term.A):
-        return term.prox(v, step, out)
-    z = term.A.apply(v)
-    return term.A.apply_adjoint(term.prox(z, step, z), out)
+def on_x(term: Term) -> OnX | None:
+    """Return the term with its prox in x, where f has one and A is the identity or unitary; else None."""
+    if not has_prox(term):
+        return None
+    direct = is_identity(term.A)
+    return OnX(term, direct) if direct or is_unitary(term.A) else None
 
 
 def count_ffts(terms: Iterable[Term]) -> int:

@@ -11,7 +11,7 @@ from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
-from .proximable import acts_on_x, count_ffts, has_prox, is_smooth, lipschitz, prox_on_x
+from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, on_x
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -32,7 +32,7 @@ class ProximalGradientState:
     x: Any  #: the image
     before: Any  #: x of the iteration before
     images: list[Image]  #: A x of each smooth term
-    g: Term | None  #: the term that is taken by its prox
+    g: OnX | None  #: the term that is taken by its prox
     L: float  #: 1 / the step
     t: float  #: the momentum's counter
     momentum: bool
@@ -116,7 +116,7 @@ class ProximalGradient:
             new = gradient * (-1 / state.L)
             new += z
             if state.g is not None:
-                prox_on_x(state.g, new, 1 / state.L, new)
+                state.g.prox(new, 1 / state.L, new)
             ahead = [i.term.A.apply(new) for i in state.images]
             d = new - z
             met = sum(_inner(i.term.slope(Ax) - s, Ax - i.before) for i, Ax, s in zip(state.images, ahead, slopes, strict=True))
@@ -138,29 +138,31 @@ class ProximalGradient:
         smooth, g = arrange(problem)
         lines = ["smooth terms, and at most one with a prox in x"]
         lines += [f"by its gradient: {t!r}" for t in smooth]
-        lines += [f"by its prox in x: {t!r}" for t in (g,) if t is not None]
-        return "; ".join(lines), count_ffts((*smooth, *(() if g is None else (g,))))
+        lines += [f"by its prox in x: {g.term!r}"] if g else []
+        return "; ".join(lines), count_ffts((*smooth, *((g.term,) if g else ())))
 
 
-def arrange(problem: Problem) -> tuple[list[Term], Term | None]:
+def arrange(problem: Problem) -> tuple[list[Term], OnX | None]:
     """Return the terms that are taken by their gradient, and the one that is taken by its prox."""
     smooth: list[Term] = []
-    proximal: list[Term] = []
+    proximal: list[OnX] = []
     for t in problem.terms:
         if t.weight == 0:
             continue
         # a gradient beside a prox, without a Lipschitz constant, is one with jumps or poles
-        by_gradient = is_smooth(t) or (hasattr(t.functional, "gradient") and not has_prox(t))
-        (smooth if by_gradient else proximal).append(t)
-    for t in proximal:
-        if not acts_on_x(t):
+        if is_smooth(t) or (hasattr(t.functional, "gradient") and not has_prox(t)):
+            smooth.append(t)
+        elif (place := on_x(t)) is not None:
+            proximal.append(place)
+        else:
             raise UnsolvableError(
                 f"ProximalGradient cannot take {t!r}: it has no Lipschitz gradient, and its prox in x is not known; "
                 "PrimalDual and SplitBregman take a prox behind an operator"
             )
     if len(proximal) > 1:
         raise UnsolvableError(
-            f"ProximalGradient cannot take {proximal[1]!r} beside {proximal[0]!r}: it takes one prox; PrimalDual takes several"
+            f"ProximalGradient cannot take {proximal[1].term!r} beside {proximal[0].term!r}: it takes one prox; "
+            "PrimalDual takes several"
         )
     return smooth, proximal[0] if proximal else None
 

@@ -1,7 +1,22 @@
 import numpy as np
 import pytest
 
-from unblur.inversion import Box, LeastSquares, Problem, Term, Tikhonov, TotalVariation
+from unblur.inversion import (
+    Box,
+    Denoiser,
+    Distance,
+    Huber,
+    LeastAbsolute,
+    LeastSquares,
+    Nonnegative,
+    Poisson,
+    Problem,
+    Smooth,
+    Sparsity,
+    Term,
+    Tikhonov,
+    TotalVariation,
+)
 from unblur.operators import Blur, FirstDerivative, Gradient
 
 
@@ -16,6 +31,62 @@ def test_values_are_those_of_the_formulas(rng):
     assert LeastSquares(A, y).value(x) == pytest.approx(0.5 * np.sum((A @ x - y) ** 2))
     assert LeastSquares(A, y, weights=w).value(x) == pytest.approx(0.5 * np.sum(w * (A @ x - y) ** 2))
     assert (3 * Tikhonov(A, target=y)).value(x) == pytest.approx(1.5 * np.sum((A @ x - y) ** 2))
+
+
+def test_values_of_the_other_terms_are_those_of_their_formulas(rng):
+    A, y, x = rng.uniform(size=(5, 6)), rng.uniform(1, 2, size=5), rng.uniform(size=6)
+    r, u = A @ x - y, A @ x + 0.5
+    assert LeastAbsolute(A, y).value(x) == pytest.approx(np.abs(r).sum())
+    assert Distance(A, y).value(x) == pytest.approx(np.linalg.norm(r))
+    assert Distance(A).value(x) == pytest.approx(np.linalg.norm(A @ x))
+    assert (2 * Poisson(A, y, 0.5)).value(x) == pytest.approx(2 * np.sum(u - y + y * np.log(y / u)))
+    small = np.abs(r) <= 0.3
+    assert Huber(A, y, 0.3).value(x) == pytest.approx(0.5 * np.sum(r[small] ** 2) + 0.3 * np.sum(np.abs(r[~small]) - 0.15))
+    assert Sparsity(A, 0.7).value(x) == pytest.approx(np.sum(np.abs(A @ x) ** 0.7))
+    assert Smooth(np.sum, np.ones_like, A).value(x) == pytest.approx(np.sum(A @ x))
+    bound = LeastSquares(np.eye(2), np.ones(2)) + Nonnegative()
+    assert bound.objective(np.array([1.0, -1e-3])) == np.inf
+    assert np.isnan(Denoiser().functional.value(x))
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        LeastSquares(np.eye(3), np.ones(3), weights=[1, 0, 2]),
+        3 * LeastAbsolute(np.eye(3), np.ones(3)),
+        Huber(np.eye(3), np.ones(3), 0.5),
+        0.5 * Poisson(np.eye(3), np.ones(3), 0.3, weights=[1, 0, 2]),
+        Distance(np.eye(3), np.ones(3)),
+    ],
+    ids=repr,
+)
+def test_a_problem_takes_other_data(term, rng):
+    x, y = rng.uniform(size=3), rng.uniform(size=3)
+    other = Problem((term,)).with_data(y)
+    assert repr(other) == repr(Problem((term,)))
+    shift = other.objective(x) - Problem((term,)).objective(x)
+    assert shift != 0
+    assert Problem((term,)).with_data(np.ones(3)).objective(x) == Problem((term,)).objective(x)
+
+
+def test_masked_counts_may_be_nan():
+    y = np.array([1.0, np.nan, 3.0])
+    problem = Poisson(np.eye(3), y, weights=[True, False, True]) + Tikhonov(np.eye(3))
+    assert np.isfinite(problem.objective(np.array([1.0, -1.0, 1.0])))
+    assert np.isfinite(problem.initial()).all()
+    assert np.isnan(y[1]), "the data are not changed"
+
+
+def test_a_prior_alone_carries_no_data():
+    assert not Distance(np.eye(3)).carries_data
+    assert Distance(np.eye(3), np.zeros(3)).carries_data
+    problem = LeastSquares(np.eye(3), np.ones(3)) + Distance(2 * np.eye(3))
+    assert problem.objective(np.ones(3)) == pytest.approx(2 * np.sqrt(3))
+
+
+def test_a_term_of_no_weight_counts_nothing():
+    problem = LeastSquares(np.eye(3), np.ones(3)) + 0 * Denoiser() + 0 * LeastAbsolute(np.eye(3), np.zeros(3))
+    assert problem.objective(np.zeros(3)) == 1.5
 
 
 def test_total_variation_gathers_what_it_is_told_to(rng):
@@ -78,6 +149,20 @@ def test_masked_samples_may_be_nan():
 def test_printing_reads_as_mathematics():
     A = Blur(np.ones((3, 3)), (6, 6), boundary="periodic")
     text = repr(LeastSquares(A, np.ones((6, 6))) + 0.002 * TotalVariation() + Box(0, 1))
+    others = Poisson(A, np.ones((6, 6)), 1) + 3 * Huber(A, np.ones((6, 6)), 0.5) + Sparsity(power=0.5) + Nonnegative()
+    others = others + LeastAbsolute(A, np.ones((6, 6))) + Distance(A, np.ones((6, 6))) + Smooth(np.sum, np.ones_like)
+    for part in (
+        "KL(y, Blur",
+        "x + b)",
+        "3 · huber(Blur",
+        "x − y, 0.5)",
+        "Σ|I x|^0.5",
+        "[x ≥ 0]",
+        "x − y‖₁",
+        "x − y‖₂",
+        "sum(I x)",
+    ):
+        assert part in repr(others)
     for part in ("minimise over x of 6×6", "½‖Blur", "x − y‖²", "+ 0.002 · ‖∇", "[0 ≤ x ≤ 1]"):
         assert part in text
 
@@ -95,6 +180,21 @@ def test_printing_reads_as_mathematics():
         (lambda: np.nan * TotalVariation(), ValueError, ["weight is nan"]),
         (lambda: Box(1, 0), ValueError, ["low is 1", "high is 0"]),
         (lambda: 2 * Box(0, 1), TypeError, ["no weight"]),
+        (lambda: 2 * Nonnegative(), TypeError, ["Nonnegative", "no weight"]),
+        (lambda: Huber(np.eye(3), np.ones(3), 0), ValueError, ["delta is 0", "above 0"]),
+        (lambda: Huber(np.eye(3), np.ones(3), np.inf), ValueError, ["delta is inf"]),
+        (lambda: Poisson(np.eye(3), [1, -2, 3]), ValueError, ["y holds -2", "background"]),
+        (lambda: Poisson(np.eye(3), np.ones(3), -1), ValueError, ["background", "negative"]),
+        (lambda: Poisson(np.eye(3), np.ones(3), np.ones(4)), ValueError, ["background has shape (4,)", "(3,)"]),
+        (lambda: Poisson(np.eye(3), np.ones(3) * 1j), TypeError, ["y is complex", "LeastSquares"]),
+        (lambda: Poisson(np.eye(3), [1, np.nan, 3], weights=[1, 1, 0]), ValueError, ["y holds NaN", "weights"]),
+        (lambda: LeastAbsolute(np.eye(3), [1, np.nan, 3]), ValueError, ["y holds NaN"]),
+        (lambda: Distance(np.eye(3), 2.0), ValueError, ["y is 2.0", "(3,)"]),
+        (lambda: Sparsity(power=0), ValueError, ["power is 0", "at most 1"]),
+        (lambda: Sparsity(power=1.5), ValueError, ["power is 1.5"]),
+        (lambda: Denoiser("bm3d"), TypeError, ["f is 'bm3d'", "standard deviation"]),
+        (lambda: Smooth(np.sum, None), TypeError, ["gradient is None"]),
+        (lambda: Smooth(np.sum, np.ones_like, lipschitz=-1), ValueError, ["lipschitz is -1"]),
         (lambda: Tikhonov(target=1.0), ValueError, ["target", "D"]),
         (lambda: LeastSquares(np.eye(3), np.ones(3)) + Tikhonov(np.eye(4)), ValueError, ["(4,)", "(3,)"]),
     ],
