@@ -76,14 +76,12 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
     """
     double = np.result_type(problem.dtype, np.float64)
     terms = [t.cast(double) for t in problem.terms if t.weight > 0]
-    low, high = _box(terms)
-    x = np.asarray(x, double)
-    if double.kind == "f":
-        x = np.clip(x, low, high)
-    priced = [t for t in terms if not _is_box(t)]
+    low, high = problem.box
+    x = problem.feasible(np.asarray(x, double))
+    priced = [t for t in terms if t.box is None]
     objective = float(sum(t.value(x) for t in priced))
     held: dict[int, Any] = state.duals() if hasattr(state, "duals") else {}
-    estimates = [held.get(i) for i, t in enumerate(problem.terms) if t.weight > 0 and not _is_box(t)]
+    estimates = [held.get(i) for i, t in enumerate(problem.terms) if t.weight > 0 and t.box is None]
     note = _obstacle(priced, low, high, double)
 
     bounds, kkt = [-np.inf], np.inf
@@ -134,15 +132,6 @@ def _dual(term: Term, x: Any, estimate: Any, prefer_residual: bool) -> Any:
         return None
     # what a single-precision run holds may be out of bounds by its rounding
     return term.weight * (functional.project_dual(p) if hasattr(functional, "project_dual") else p)
-
-
-def _is_box(term: Term) -> bool:
-    return hasattr(term.functional, "bounds") and getattr(term.operator, "is_identity", False) and term.offset is None
-
-
-def _box(terms: list[Term]) -> tuple[float, float]:
-    bounds = [t.functional.bounds for t in terms if _is_box(t)]  # type: ignore[attr-defined]
-    return max([b[0] for b in bounds], default=-np.inf), min([b[1] for b in bounds], default=np.inf)
 
 
 def _unopposed(c: Any, x: Any, low: float, high: float) -> Any:

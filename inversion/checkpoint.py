@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,8 @@ def _fingerprint(run: Run) -> dict[str, Any]:
 
 def _members(thing: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the keys and values of a part of a state: a dataclass that is not frozen, a sequence or a dictionary."""
-    if is_dataclass(thing) and not thing.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    made: Any = getattr(thing, "__dataclass_params__", None)
+    if made is not None and not made.frozen:
         yield from ((f.name, getattr(thing, f.name)) for f in fields(thing))
     elif isinstance(thing, list | tuple | deque):
         yield from enumerate(thing)

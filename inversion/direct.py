@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from unblur.operators import Cosine, Fourier, gram_symbol
 
+from .functionals import capability
 from .problem import Problem
 from .quadratic import UnsolvableError, reciprocal, right_side, transforms
 
@@ -70,7 +71,7 @@ class Direct:
 
     def _transform(self, problem: Problem) -> Fourier | Cosine:
         for term in problem.terms:
-            if term.functional.curvature is None:
+            if capability(term.functional, "curvature") is None:
                 raise UnsolvableError(f"Direct cannot take {term!r}, which is not quadratic; SplitBregman can")
         missing = problem.terms[0]
         for transform in transforms(problem):

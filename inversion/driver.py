@@ -160,12 +160,14 @@ def run(
             callback.begin(run)
     status = _loop(run, callbacks, (not_finite, diverging(), *stops, residual_below(tol)), tol, start)
     state = run.state
+    # a splitting method keeps to the bounds in the limit only
+    x = problem.feasible(state.x)
     crop = getattr(problem.operator, "crop", None)
     return Result(
-        x=state.x,
-        image=state.x if crop is None else crop(state.x),
+        x=x,
+        image=x if crop is None else crop(x),
         status=status,
-        objective=problem.objective(state.x),
+        objective=problem.objective(x),
         iterations=run.iteration,
         seconds=perf_counter() - start,
         history={name: np.array(values) for name, values in run.history.items()},

@@ -34,16 +34,16 @@ class Algorithm(Protocol):
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
 
 
-# The closed form first, then what splits with an exact x-update, then what solves linear systems by iteration, smooth
-# problems, one prox on x, splitting with inner iterations, and what takes anything convex.
+# The closed form first; a denoiser where there is one; splitting with an exact x-update; linear systems by iteration;
+# splitting with inner iterations; one prox on x; smooth problems; and last what takes anything convex.
 _CANDIDATES: tuple[Algorithm, ...] = (
     Direct(),
+    PlugAndPlay(),
     SplitBregman(inner_iterations=0),
     CG(preconditioner="auto"),
-    LBFGS(),
-    PlugAndPlay(),
-    ProximalGradient(),
     SplitBregman(),
+    ProximalGradient(),
+    LBFGS(),
     PrimalDual(),
 )
 
@@ -78,7 +78,7 @@ class Plan:
         return run(plan, x0=x0, **driver)
 
     def __repr__(self) -> str:
-        steps = "\n    ".join(self.reason.split("; "))
+        steps = self.reason.replace("\n", "\n    ")
         return f"{self.problem!r}\nby {self.algorithm!r}:\n    {steps}\n    {self.ffts} FFTs an iteration"
 
 

@@ -28,7 +28,7 @@ class PlugAndPlayState:
     weight: float  #: of the denoiser
     denoise: Any
     terms: list[Term]  #: the quadratic ones
-    transform: Fourier | None
+    transform: Fourier | Cosine | None
     gram: Any  #: Σ w g, exactly or nearly AᴴA in the transform; 0 where none is known
     right: Any  #: Σ w Aᴴ b; its spectrum where the x-update is a closed form
     exact: bool  #: whether it is

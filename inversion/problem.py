@@ -114,6 +114,17 @@ class Problem:
                 raise TypeError(f"{term!r} has no gradient; leave it out, or solve by a method that splits it")
         return sum(t.gradient(x) for t in self.terms)
 
+    @property
+    def box(self) -> tuple[float, float]:
+        """The bounds that the terms put on x; infinite where they put none."""
+        boxes = [b for b in (t.box for t in self.terms) if b is not None]
+        return max((b[0] for b in boxes), default=-np.inf), min((b[1] for b in boxes), default=np.inf)
+
+    def feasible(self, x: Any) -> Any:
+        """Return `x` brought between the bounds; itself where there are none."""
+        low, high = self.box
+        return x if np.iscomplexobj(x) or (low, high) == (-np.inf, np.inf) else np.clip(x, low, high)
+
     def memory_usage(self) -> int:
         """Return the bytes that data, weights and operators hold, cached spectra included; solvers add their states."""
         seen: dict[int, int] = {}

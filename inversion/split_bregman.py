@@ -165,7 +165,7 @@ class SplitBregman:
         lines += [f"kept in the x-update: {t!r}" for t in kept]
         for s in splits:
             lines.append(f"split: {s.term!r}" + ("" if s.M is None else ", behind the samples that are seen"))
-        return "; ".join(lines), ffts
+        return "\n".join(lines), ffts
 
     def _arrange(self, problem: Problem) -> tuple[Fourier | Cosine | None, list[Term], list[Split]]:
         """Return the transform of an exact x-update or None, the terms that stay in the update, and those split off."""
@@ -209,7 +209,7 @@ def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], li
     for index, term in enumerate(problem.terms):
         if term.weight == 0:
             continue
-        if term.functional.curvature is not None and gram_symbol(term.operator, transform) is not None:
+        if capability(term.functional, "curvature") is not None and gram_symbol(term.operator, transform) is not None:
             kept.append(term)
             continue
         M, K = None, term.operator

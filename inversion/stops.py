@@ -58,7 +58,7 @@ def objective_settled(problem: Problem, tol: float) -> Stop:
 
     def stop(state: Any) -> Status | None:
         nonlocal previous
-        objective = problem.objective(state.x)
+        objective = problem.objective(problem.feasible(state.x))
         change, previous = abs(previous - objective), objective
         if not change <= tol * abs(objective):
             return None
@@ -71,7 +71,7 @@ def objective_below(problem: Problem, value: float) -> Stop:
     """Stop once the objective is `value` or less; costs an evaluation an iteration."""
 
     def stop(state: Any) -> Status | None:
-        objective = problem.objective(state.x)
+        objective = problem.objective(problem.feasible(state.x))
         return (
             Status("objective reached", f"the objective {objective:.6g} is at most {value:g}", True)
             if objective <= value

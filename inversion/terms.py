@@ -144,6 +144,12 @@ class Term:
         linear = 0.0 if self.offset is None else float(np.vdot(p.astype(np.result_type(p, np.float64)), self.offset).real)
         return self.weight * float(self.functional.conjugate(p / self.weight)) + linear  # type: ignore[attr-defined]
 
+    @property
+    def box(self) -> tuple[float, float] | None:
+        """The bounds of x where the term is nothing but that; else None."""
+        plain = self.operator is not None and self.operator.is_identity and self.offset is None
+        return getattr(self.functional, "bounds", None) if plain else None
+
     def formula(self) -> str:
         """Return the term as mathematics."""
         shift = "" if self.offset is None else " − b"
