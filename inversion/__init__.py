@@ -4,35 +4,69 @@ An inversion is a sum of terms over operator objects. `solve` minimises it; `pla
 """
 
 from .callbacks import Progress, Record
+from .certificate import Certificate, certify
+from .cg import CG
+from .checkpoint import Checkpoint
+from .constraints import Box, Nonnegative
 from .cross_validation import GCV
+from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
 from .direct import Direct
 from .driver import iterate, solve
+from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
+from .lsqr import LSQR
 from .noise import estimate_sigma
+from .penalties import PowerNorm
 from .plan import Plan, plan
+from .plug_and_play import PlugAndPlay
+from .primal_dual import PrimalDual
+from .priors import Denoiser, Smooth, Sparsity, Tikhonov, TotalVariation
 from .problem import Problem
+from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError
 from .result import Result
+from .richardson_lucy import RichardsonLucy
+from .sliding_dct import sliding_dct
 from .split_bregman import SplitBregman
 from .status import Status
-from .terms import Box, LeastSquares, Term, Tikhonov, TotalVariation
+from .terms import Term
 from .weights import UPRE, Discrepancy, Rule, UnreliableWeightWarning, Whiteness
 
 __all__ = [
+    "CG",
     "GCV",
+    "LSQR",
     "UPRE",
     "Box",
+    "Certificate",
+    "Checkpoint",
+    "Denoiser",
     "Direct",
     "Discrepancy",
+    "Distance",
+    "EuclideanNorm",
     "GroupNorm",
+    "Huber",
+    "HuberLoss",
     "Interval",
+    "KullbackLeibler",
+    "LeastAbsolute",
     "LeastSquares",
+    "Nonnegative",
     "Plan",
+    "PlugAndPlay",
+    "Poisson",
+    "PowerNorm",
+    "PrimalDual",
     "Problem",
     "Progress",
+    "ProximalGradient",
     "Record",
     "Result",
+    "RichardsonLucy",
     "Rule",
+    "Smooth",
+    "Sparsity",
     "SplitBregman",
     "SquaredNorm",
     "Status",
@@ -42,8 +76,10 @@ __all__ = [
     "UnreliableWeightWarning",
     "UnsolvableError",
     "Whiteness",
+    "certify",
     "estimate_sigma",
     "iterate",
     "plan",
+    "sliding_dct",
     "solve",
 ]

@@ -42,15 +42,13 @@ class Progress:
     ----------
     description : str
         What stands before the bar.
-    total : int, optional
-        The number of iterations to come, where it is known.
     """
 
-    def __init__(self, description: str = "", total: int | None = None) -> None:
+    def __init__(self, description: str = "") -> None:
         from tqdm.auto import tqdm
 
         # disable=None: tqdm asks whether stderr is a terminal
-        self.bar = tqdm(desc=description, total=total, disable=None, leave=False, unit="it")
+        self.bar = tqdm(desc=description, disable=None, leave=False, unit="it")
 
     def __call__(self, state: Any) -> None:
         """Advance the bar."""

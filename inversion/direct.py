@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from unblur.operators import Fourier, gram_symbol
+from unblur.operators import Cosine, Fourier, gram_symbol
 
 from .problem import Problem
 from .quadratic import UnsolvableError, reciprocal, right_side, transforms
@@ -18,7 +18,7 @@ class DirectState:
     x: Any  #: the image
     spectrum: Any  #: F Σ w Aᴴ b
     inverse: Any  #: 1 / Σ w g(A)
-    transform: Fourier
+    transform: Fourier | Cosine
     residual: float = float("inf")
 
 
@@ -68,7 +68,7 @@ class Direct:
         transform = self._transform(problem)
         return f"every term is quadratic and {transform} diagonalises every operator: one step in closed form", 2
 
-    def _transform(self, problem: Problem) -> Fourier:
+    def _transform(self, problem: Problem) -> Fourier | Cosine:
         for term in problem.terms:
             if term.functional.curvature is None:
                 raise UnsolvableError(f"Direct cannot take {term!r}, which is not quadratic; SplitBregman can")

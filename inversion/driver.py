@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from unblur.operators import check_operator
+
+from .checkpoint import Run, load
+from .interrupts import deferred_interrupt
 from .plan import Algorithm, Plan, plan
 from .problem import Problem
 from .result import Result
 from .status import Status
-from .stops import Stop, not_finite, residual_below
+from .stops import Stop, diverging, not_finite, residual_below
 from .terms import Term
 from .weight_choice import choose
 from .weights import Rule
@@ -30,6 +35,8 @@ def solve(
     weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
+    resume: str | Path | None = None,
+    check: bool = False,
 ) -> Result:
     """Minimise a problem.
 
@@ -49,20 +56,28 @@ def solve(
         `GCV`, `UPRE`, `Discrepancy` or `Whiteness`, to choose a common factor of all terms that carry no data and are no
         constraints. It comes with the result as ``result.weight``.
     callbacks : sequence of callables
-        Each is called with the state after every iteration; a mapping that it returns goes into the history.
+        Each is called with the state after every iteration; a mapping that it returns goes into the history. Where one
+        has a method `begin`, that is called with the `Run` before the first.
     stops : sequence of callables
-        Each is called with the state after every iteration; a `Status` that it returns ends the run.
+        Each is called with the state after every iteration; a `Status` that it returns ends the run. See
+        `unblur.inversion.stops`.
+    resume : str or Path, optional
+        A file of `Checkpoint` to go on from.
+    check : bool
+        Whether to put every operator to `unblur.operators.check_operator` first.
 
     Returns
     -------
     Result
+        Of the last finite iterate. An interrupt (Ctrl-C) ends the step and returns; a second one interrupts at once.
 
     Raises
     ------
     UnsolvableError
         If no algorithm takes the problem.
     ValueError
-        If the problem has no data, or an argument is outside its range.
+        If the problem has no data, an argument is outside its range, a checkpoint is another problem's, or an operator
+        fails its check.
 
     Examples
     --------
@@ -73,8 +88,16 @@ def solve(
     >>> solve(LeastSquares(A, np.array([1.0, 2.0, 3.0, 2.0])) + 1e-6 * Tikhonov(Gradient(A))).x.round(3).tolist()
     [0.0, 2.0, 4.0, 2.0]
     """
-    return plan(problem, algorithm).solve(  # type: ignore[no-any-return]
-        x0=x0, tol=tol, max_iterations=max_iterations, weight=weight, callbacks=callbacks, stops=stops
+    return run(
+        plan(problem, algorithm),
+        x0=x0,
+        tol=tol,
+        max_iterations=max_iterations,
+        weight=weight,
+        callbacks=callbacks,
+        stops=stops,
+        resume=resume,
+        check=check,
     )
 
 
@@ -108,6 +131,8 @@ def run(
     weight: Rule | None = None,
     callbacks: Sequence[Callback] = (),
     stops: Sequence[Stop] = (),
+    resume: str | Path | None = None,
+    check: bool = False,
 ) -> Result:
     """Carry a plan out; see `solve`."""
     problem, algorithm = plan.problem, plan.algorithm
@@ -116,44 +141,85 @@ def run(
     limit = algorithm.max_iterations if max_iterations is None else max_iterations
     if limit < 1:
         raise ValueError(f"max_iterations is {max_iterations!r}; give 1 or more")
-    if x0 is not None and np.shape(x0) != problem.dims:
-        raise ValueError(
-            f"x0 has shape {np.shape(x0)}, but x lives on {problem.dims}; give one of that shape, A.extend(y) for instance"
-        )
-    every_stop = (not_finite, *stops, residual_below(tol))
-    history: dict[str, list[float]] = {"residual": [], "seconds": []}
-    status: Status | None = None
+    if x0 is not None and resume is not None:
+        raise ValueError("x0 and resume are both given; a resumed run starts where the saved one stood: leave x0 out")
+    x0 = None if x0 is None else _read_start(x0, problem)
+    if check:
+        _check_operators(problem)
+
     start = perf_counter()
     choice = None if weight is None else choose(weight, plan, x0)
     if choice is not None:
         plan, problem, x0 = choice.plan, choice.plan.problem, choice.x0
-    state = algorithm.start(problem, x0)
-    iteration = 0
-    while status is None:
-        algorithm.step(state)
-        iteration += 1
-        history["residual"].append(state.residual)
-        history["seconds"].append(perf_counter() - start)
-        for callback in callbacks:
-            for name, figure in (callback(state) or {}).items():
-                history.setdefault(name, []).append(figure)
-        status = next(filter(None, (stop(state) for stop in every_stop)), None)
-        if status is None and iteration == limit:
-            status = _limit_reached(limit, tol, state.residual)
-    seconds = perf_counter() - start
+    run = Run(problem, algorithm, algorithm.start(problem, x0), limit, {"residual": [], "seconds": []})
+    if resume is not None:
+        load(resume, run)
+        start -= run.seconds
+    for callback in callbacks:
+        if hasattr(callback, "begin"):
+            callback.begin(run)
+    status = _loop(run, callbacks, (not_finite, diverging(), *stops, residual_below(tol)), tol, start)
+    state = run.state
     crop = getattr(problem.operator, "crop", None)
     return Result(
         x=state.x,
         image=state.x if crop is None else crop(state.x),
         status=status,
         objective=problem.objective(state.x),
-        iterations=iteration,
-        seconds=seconds,
-        history={name: np.array(values) for name, values in history.items()},
+        iterations=run.iteration,
+        seconds=perf_counter() - start,
+        history={name: np.array(values) for name, values in run.history.items()},
         plan=plan,
         weight=None if choice is None else choice.weight,
         curve=None if choice is None else choice.curve,
+        _state=state,
     )
+
+
+def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: float, start: float) -> Status:
+    """Step until something stops it; leave the last finite iterate in the state."""
+    state, history = run.state, run.history
+    finite = state.x.copy()
+    with deferred_interrupt() as interrupted:
+        while True:
+            if run.iteration >= run.limit:
+                return _limit_reached(run.iteration, tol, state.residual)
+            run.algorithm.step(state)
+            run.iteration += 1
+            run.seconds = perf_counter() - start
+            history["residual"].append(state.residual)
+            history["seconds"].append(run.seconds)
+            for callback in callbacks:
+                for name, figure in (callback(state) or {}).items():
+                    history.setdefault(name, []).append(figure)
+            status = next(filter(None, (stop(state) for stop in stops)), None)
+            if np.isfinite(state.residual):
+                np.copyto(finite, state.x)
+            else:
+                state.x = finite
+            if status is None and interrupted():
+                status = Status("interrupted", f"after {run.iteration} iterations; the iterate of the last is returned", False)
+            if status is not None:
+                return status
+
+
+def _read_start(x0: Any, problem: Problem) -> Any:
+    x0 = np.asarray(x0)
+    if x0.shape != problem.dims:
+        raise ValueError(
+            f"x0 has shape {x0.shape}, but x lives on {problem.dims}; give one of that shape, A.extend(y) for instance"
+        )
+    if not np.isfinite(x0).all():
+        raise ValueError("x0 holds NaN or infinite samples; replace them, or leave x0 out")
+    return x0.astype(problem.dtype)
+
+
+def _check_operators(problem: Problem) -> None:
+    for term in problem.terms:
+        report = check_operator(term.operator)
+        # no solver here pickles an operator
+        if any(check.name != "pickling" for check in report.failed):
+            raise ValueError(f"the operator of {term!r} does not keep its promises:\n{report}")
 
 
 def _limit_reached(limit: int, tol: float, residual: float) -> Status:

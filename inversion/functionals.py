@@ -1,28 +1,43 @@
 """The functions that terms are made of: each knows its value and, where they exist, its prox and its gradient.
 
-The prox of f with step t is
+The prox of f with step t, and the convex conjugate of f, are
 
-    prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t).
+    prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t),        f*(p) = sup over z of  ⟨p, z⟩ − f(z).
 
-A functional of one's own is a class with ``value(z)`` and either ``prox(z, step, out)`` or ``gradient(z)``.
+A functional of one's own is a class with ``value(z)`` and either ``gradient(z)``, or ``prox(z, step, out)``, where `out` may
+be `z`, and ``default_penalty``. Of the rest that `Functional` lists it gives what it can; see `capability`.
+Those of data that do not follow a Gaussian are in `fidelities`, those that are no norms in `penalties`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._backend import real_dtype, sum_of_squares
 
 
 class Functional(Protocol):
-    """What solvers ask of a functional beside its prox or its gradient."""
+    """What solvers ask of a functional beside its prox, its gradient and its conjugate."""
 
     @property
     def curvature(self) -> float | None:
         """The factor c where f(z) = c ‖z‖² / 2, so that the term can stay in a linear system; else None."""
+
+    @property
+    def convex(self) -> bool:
+        """Whether f is convex."""
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the gradient is linear in z."""
+
+    @property
+    def lipschitz(self) -> float | None:
+        """A Lipschitz constant of the gradient; None where there is none, or where it is not known."""
 
     def value(self, z: Any) -> float:
         """Return f(z)."""
@@ -34,15 +49,57 @@ class Functional(Protocol):
         """
 
 
+#: samples of a piece
+_SLAB = 1 << 16
+
+_WHERE_NOT_SAID: dict[str, Any] = {"curvature": None, "convex": True, "quadratic": False, "lipschitz": None}
+
+
+def capability(functional: Functional, name: str) -> Any:
+    """Return the property `name` of a functional, or what is taken for granted of a user's own that does not say."""
+    return getattr(functional, name, _WHERE_NOT_SAID[name])
+
+
+def slabs(z: Any, whole: tuple[int, ...] = ()) -> Iterator[tuple[slice, ...]]:
+    """Cut an array along its first axis that is not in `whole`, into pieces whose temporaries stay in the cache."""
+    axis = next((a for a in range(z.ndim) if a not in whole), None)
+    if axis is None:
+        yield (slice(None),) * z.ndim
+        return
+    n = z.shape[axis]
+    thick = max(1, _SLAB * n // max(z.size, 1))
+    for start in range(0, n, thick):
+        yield (slice(None),) * axis + (slice(start, start + thick),)
+
+
+def rounding(p: Any) -> float:
+    """Return how far a number near 1 that was computed in the precision of `p` may be off."""
+    return 16 * float(np.finfo(p.dtype).eps)
+
+
 @dataclass(frozen=True, eq=False)
 class SquaredNorm:
     """½ Σ wᵢ |zᵢ|²; without weights ½‖z‖²."""
 
     weights: Any = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = True
 
     @property
     def curvature(self) -> float | None:
         return 1.0 if self.weights is None else None
+
+    @property
+    def lipschitz(self) -> float:
+        return 1.0 if self.weights is None else float(np.max(self.weights))
+
+    def cast(self, dtype: Any) -> Self:
+        return self if self.weights is None else replace(self, weights=np.asarray(self.weights).astype(real_dtype(dtype)))
+
+    @property
+    def metric(self) -> Any:
+        """The number or the array w of f(z) = ½ Σ w |z|²: what makes any functional quadratic to solvers of linear systems."""
+        return 1.0 if self.weights is None else self.weights
 
     def value(self, z: Any) -> float:
         return 0.5 * sum_of_squares(z, self.weights)
@@ -52,6 +109,19 @@ class SquaredNorm:
 
     def gradient(self, z: Any) -> Any:
         return z if self.weights is None else self.weights * z
+
+    def conjugate(self, p: Any) -> float:
+        # where a weight is 0, f does not depend on z, and every slope but 0 is without bound
+        if self.weights is None:
+            return 0.5 * sum_of_squares(p)
+        counts = self.weights > 0
+        if np.any(np.abs(p[~counts]) > rounding(p) * np.abs(p).max(initial=0)):
+            return np.inf
+        return 0.5 * sum_of_squares(p, np.divide(1, self.weights, out=np.zeros_like(self.weights), where=counts))
+
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` at which the conjugate is finite."""
+        return p if self.weights is None else np.where(self.weights > 0, p, 0)
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.03 * weight
@@ -63,6 +133,9 @@ class GroupNorm:
 
     axes: tuple[int, ...] = ()
     curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    lipschitz: ClassVar[float | None] = None
 
     def magnitude(self, z: Any) -> Any:
         """Return ‖z_g‖₂, of the shape of `z` with size 1 along `axes`."""
@@ -70,7 +143,7 @@ class GroupNorm:
             return np.abs(z)
         index = list(range(z.ndim))
         kept = [a for a in index if a not in self.axes]
-        squares = np.einsum(z, index, z.conj(), index, kept).real
+        squares = np.asarray(np.einsum(z, index, z.conj(), index, kept).real)
         return np.expand_dims(np.sqrt(squares, out=squares), self.axes)
 
     def value(self, z: Any) -> float:
@@ -78,11 +151,28 @@ class GroupNorm:
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         # shrink: z (1 − t/|z|)₊, written so that |z| = 0 divides nothing
-        factor = self.magnitude(z)
-        np.maximum(factor, step, out=factor)
-        np.divide(step, factor, out=factor)
-        np.subtract(1, factor, out=factor)
-        return np.multiply(z, factor, out=out)
+        if step == 0:
+            return np.multiply(z, 1, out=out)
+        out = np.empty_like(z) if out is None else out
+        for slab in slabs(z, self.axes):
+            factor = self.magnitude(z[slab])
+            np.maximum(factor, step, out=factor)
+            np.divide(step, factor, out=factor)
+            np.subtract(1, factor, out=factor)
+            np.multiply(z[slab], factor, out=out[slab])
+        return out
+
+    def subgradient(self, z: Any) -> Any:
+        """Return z_g / ‖z_g‖₂, the gradient where there is one, and 0 where z_g = 0."""
+        size = self.magnitude(z)
+        return np.divide(z, size, out=np.zeros_like(z), where=size > 0)
+
+    def conjugate(self, p: Any) -> float:
+        return 0.0 if float(self.magnitude(p).max(initial=0)) <= 1 + rounding(p) else np.inf
+
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` whose groups are no longer than 1."""
+        return p / np.maximum(1, self.magnitude(p))
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         # the threshold, weight / penalty, is then a few per cent of the range
@@ -96,6 +186,14 @@ class Interval:
     low: float
     high: float
     curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    lipschitz: ClassVar[float | None] = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The bounds of every entry."""
+        return self.low, self.high
 
     def value(self, z: Any) -> float:
         # a point that the prox itself made may lie off the bound by a rounding error
@@ -105,6 +203,16 @@ class Interval:
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         return np.clip(z, self.low, self.high, out=out)
+
+    def conjugate(self, p: Any) -> float:
+        slack = rounding(p) * float(np.abs(p).max(initial=0))
+        total = 0.0
+        for bound, part in ((self.low, np.minimum(p, 0)), (self.high, np.maximum(p, 0))):
+            if np.isfinite(bound):
+                total += bound * float(np.sum(part, dtype=np.float64))
+            elif float(np.abs(part).max(initial=0)) > slack:
+                return np.inf
+        return total
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.03 * stiffness

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .cg import CG
 from .direct import Direct
+from .plug_and_play import PlugAndPlay
+from .primal_dual import PrimalDual
 from .problem import Problem
+from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError
 from .split_bregman import SplitBregman
 from .terms import Term
@@ -29,8 +33,17 @@ class Algorithm(Protocol):
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
 
 
-# cheapest first
-_CANDIDATES: tuple[Algorithm, ...] = (Direct(), SplitBregman())
+# The closed form first, then what splits with an exact x-update, then what solves linear systems by iteration, smooth
+# problems, one prox on x, splitting with inner iterations, and what takes anything convex.
+_CANDIDATES: tuple[Algorithm, ...] = (
+    Direct(),
+    SplitBregman(inner_iterations=0),
+    CG(preconditioner="auto"),
+    PlugAndPlay(),
+    ProximalGradient(),
+    SplitBregman(),
+    PrimalDual(),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +105,7 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     >>> import numpy as np
     >>> from unblur.inversion import LeastSquares, TotalVariation, plan
     >>> from unblur.operators import Blur
-    >>> A = Blur(np.full((3, 3), 1 / 9), (6, 6), boundary="unknown")
+    >>> A = Blur(np.eye(3) / 3, (6, 6), boundary="unknown")
     >>> plan(LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation()).ffts
     4
     """

@@ -49,7 +49,7 @@ class Problem:
         if self.data:
             A = self.data[0].operator
             assert A is not None
-            self.dtype = np.result_type(*(t.offset.dtype for t in self.data if t.offset is not None))
+            self.dtype = np.result_type(*(t.target.dtype for t in self.data))
             terms = tuple(t.bind(A).cast(self.dtype) for t in terms)
             self.data = tuple(t for t in terms if t.carries_data)
             for term in terms:
@@ -114,9 +114,17 @@ class Problem:
                 raise TypeError(f"{term!r} has no gradient; leave it out, or solve by a method that splits it")
         return sum(t.gradient(x) for t in self.terms)
 
+    def memory_usage(self) -> int:
+        """Return the bytes that data, weights and operators hold, cached spectra included; solvers add their states."""
+        seen: dict[int, int] = {}
+        for term in self.terms:
+            for thing in (term.offset, term.functional, term.operator):
+                _add_arrays(thing, seen)
+        return sum(seen.values())
+
     def initial(self) -> Any:
         """Return the first data brought to x's grid and to the scale that explains them best."""
-        A, y = self.operator, self.data[0].offset
+        A, y = self.operator, self.data[0].target
         x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
         energy = np.vdot(Ax, Ax).real
@@ -125,3 +133,18 @@ class Problem:
     def __repr__(self) -> str:
         where = f" of {'×'.join(map(str, self.dims))}" if self.data else ""
         return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)
+
+
+def _add_arrays(thing: Any, seen: dict[int, int]) -> None:
+    """Note the bytes of every array within, once each: those of an array's owner, where it is a view."""
+    if isinstance(thing, np.ndarray):
+        owner = thing
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        seen[id(owner)] = owner.nbytes
+    elif isinstance(thing, dict | list | tuple):
+        for part in thing.values() if isinstance(thing, dict) else thing:
+            _add_arrays(part, seen)
+    elif hasattr(thing, "__dict__") and not isinstance(thing, type) and id(thing) not in seen:
+        seen[id(thing)] = 0
+        _add_arrays(vars(thing), seen)

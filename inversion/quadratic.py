@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import Fourier, gram_symbol, symbol
+from unblur.operators import Cosine, Fourier, gram_symbol, symbol
 from unblur.operators._backend import real_dtype
 
 from .problem import Problem
@@ -17,15 +17,16 @@ class UnsolvableError(TypeError):
     """An algorithm cannot take a problem; the message names the term, the reason and what would."""
 
 
-def transforms(problem: Problem) -> list[Fourier]:
+def transforms(problem: Problem) -> list[Fourier | Cosine]:
     """Return the transforms that may diagonalise the problem's operators, most likely first."""
     everything = tuple(range(len(problem.dims)))
     axes = [tuple(getattr(t.operator, "axes", everything)) for t in problem.terms]
     real = problem.dtype.kind == "f"
-    return [Fourier(problem.dims, a, real) for a in dict.fromkeys([*axes, everything])]
+    over = [a for a in dict.fromkeys([*axes, everything]) if set(a) <= set(everything)]
+    return [*(Fourier(problem.dims, a, real) for a in over), *(Cosine(problem.dims, a) for a in over)]
 
 
-def right_side(terms: list[Term], transform: Fourier) -> Any:
+def right_side(terms: list[Term], transform: Fourier | Cosine) -> Any:
     """Return the spectrum of Σ w Aᴴ b; 0 where no term has an offset."""
     total: Any = 0
     for t in terms:
@@ -35,17 +36,18 @@ def right_side(terms: list[Term], transform: Fourier) -> Any:
         if s is None:
             total = total + t.weight * transform.forward(t.operator.apply_adjoint(t.offset))  # type: ignore[union-attr]
         else:
-            total = total + (t.weight * np.conj(s)).astype(spectral_dtype(t.offset)) * transform.forward(t.offset)
+            total = total + in_precision(t.weight * np.conj(s), t.offset.dtype) * transform.forward(t.offset)
     return total
 
 
-def reciprocal(terms: list[Term], extra: Any, transform: Fourier, dtype: Any) -> Any:
+def reciprocal(terms: list[Term], extra: Any, transform: Fourier | Cosine, dtype: Any) -> Any:
     """Return 1 / (Σ w g(A) + `extra`), and 0 where that sum vanishes, so that the solution is that of least norm."""
     total = extra + sum(t.weight * gram_symbol(t.operator, transform) for t in terms)
     zero = total <= np.finfo(dtype).eps * total.max()
     return np.where(zero, 0, 1 / np.where(zero, 1, total)).astype(real_dtype(dtype))
 
 
-def spectral_dtype(x: Any) -> Any:
-    """Return the type of a spectrum of `x`."""
-    return np.result_type(real_dtype(x.dtype), np.complex64)
+def in_precision(symbol: Any, dtype: Any) -> Any:
+    """Return a symbol in the precision of `dtype`; a real one stays real."""
+    real = real_dtype(dtype)
+    return symbol.astype(np.result_type(real, np.complex64) if symbol.dtype.kind == "c" else real)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .certificate import Certificate, certify
 from .plan import Plan
 from .status import Status
 from .weight_search import Curve
@@ -34,6 +36,10 @@ class Result:
         The common factor of the priors that a rule chose; `plan.problem` has it in its terms.
     curve : Curve or None
         The factors that the rule tried and its figure at each.
+    certificate : Certificate
+        How far from the optimum this is, at most; worked out when first asked for, in double precision.
+    gap : float
+        That of the certificate.
     """
 
     x: Any
@@ -46,6 +52,18 @@ class Result:
     plan: Plan
     weight: float | None = None
     curve: Curve | None = None
+    _state: Any = field(compare=False, default=None)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        # the state's duals are let go once they have been used; frozen fields are set through the dictionary
+        certificate = certify(self.plan.problem, self.x, self.__dict__["_state"])
+        self.__dict__["_state"] = None
+        return certificate
+
+    @property
+    def gap(self) -> float:
+        return self.certificate.gap
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the course of the iterations and, where a rule chose the weight, its curve in a second panel.

@@ -1,4 +1,4 @@
-"""Split Bregman: the alternating direction method of multipliers with an exact, spectral x-update."""
+"""Split Bregman: the alternating direction method of multipliers, with an exact x-update where there is one."""
 
 from __future__ import annotations
 
@@ -8,39 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators import Fourier, Identity, Operator, aslinearoperator, gram_symbol, norm_bound, split, symbol
+from unblur.operators import Cosine, Fourier, aslinearoperator, gram_symbol, norm_bound, split
 from unblur.operators._backend import sum_of_squares
 
+from .functionals import capability
+from .preconditioner import check_preconditioner
 from .problem import Problem
-from .quadratic import UnsolvableError, reciprocal, right_side, spectral_dtype, transforms
+from .quadratic import UnsolvableError, transforms
 from .terms import Term
-
-
-@dataclass(slots=True)
-class Split:
-    """One term w f(M K x − b), of which v = K x is split off with a penalty."""
-
-    term: Term
-    K: Operator  #: diagonal in the transform, or with a Gram that is
-    M: Operator | None  #: selects samples; None for all
-    penalty: float  #: ρ
-    symbol: Any = None  #: of K, where K is cheaper to apply in the spectrum than in space
-    Kx: Any = None  #: K x, then work space
-    v: Any = None  #: the split variable
-    u: Any = None  #: the scaled dual variable
-
-    def prox(self, w: Any, out: Any) -> Any:
-        """Write to `out` the prox of w f(M · − b) at `w`; where M selects samples, it moves only those."""
-        if self.M is None:
-            return self.term.prox(w, 1 / self.penalty, out)
-        np.copyto(out, w)
-        if hasattr(self.M, "view"):
-            chosen = self.M.view(out)
-            self.term.prox(chosen, 1 / self.penalty, chosen)
-        else:
-            chosen = self.M.apply(w)
-            out += self.M.apply_adjoint(self.term.prox(chosen, 1 / self.penalty, np.empty_like(chosen)) - chosen)
-        return out
+from .x_update import ExactUpdate, InnerCG, Split
 
 
 @dataclass(slots=True)
@@ -49,16 +25,18 @@ class SplitBregmanState:
 
     x: Any  #: the image
     splits: list[Split]
-    data: Any  #: F Σ w Aᴴ b of the quadratic terms
-    inverse: Any  #: 1 / (Σ w g + Σ ρ g)
-    transform: Fourier
-    relaxation: float
+    update: ExactUpdate | InnerCG  #: solves for x
     residual: float = float("inf")  #: ‖K x − v‖ / ‖h + u‖ over all splits, each weighted by √ρ
+
+    def duals(self) -> dict[int, Any]:
+        """Return, for each term that is split, the force q = ρ u with which it pulls at A x."""
+        forces = ((s, s.penalty * s.u) for s in self.splits)
+        return {s.index: q if s.M is None else s.M.apply(q) for s, q in forces}
 
 
 @dataclass(frozen=True)
 class SplitBregman:
-    r"""Split Bregman, or ADMM, with an exact x-update in the Fourier domain.
+    r"""Split Bregman, or ADMM.
 
     Quadratic terms stay in a linear system; of every other term w f(K x − b) the variable v = K x is split off:
 
@@ -68,7 +46,9 @@ class SplitBregman:
         v_s &\leftarrow \operatorname{prox}_{w_s f_s / \rho_s}(h_s + u_s) \\
         u_s &\leftarrow u_s + h_s - v_s
 
-    A data term behind a crop or a mask, M K x, is split at K x, so that the x-update stays diagonal.
+    Where one transform diagonalises all operators the x-update is exact, in its spectrum. A data term behind a crop or a
+    mask, M K x, is then split at K x, so that the update stays diagonal. Where there is no such transform, the x-update
+    is a few conjugate gradients from where x stands.
 
     Parameters
     ----------
@@ -77,16 +57,20 @@ class SplitBregman:
         solution alone. By default each split gets its own from the scale of the data.
     relaxation : float
         α, from 1 to below 2.
+    inner_iterations : int
+        Conjugate gradients an iteration at most, where the x-update is not exact; 0 refuses problems that need them.
+    preconditioner : None, "auto", operator or callable
+        Of those, as for `CG`.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If an option is outside its range.
 
     Notes
     -----
-    Two FFTs an iteration, and two more for each blur that is split off. `residual` is the length of the step of the
-    underlying fixed-point iteration, which never grows.
+    With the exact update two FFTs an iteration, and two more for each blur that is split off. `residual` is then the length
+    of the step of the underlying fixed-point iteration, which never grows.
 
     References
     ----------
@@ -94,7 +78,7 @@ class SplitBregman:
     Almeida, Figueiredo, "Deconvolving images with unknown boundaries using the alternating direction method of
     multipliers", IEEE Trans. Image Process. 22 (2013).
     Eckstein, Bertsekas, "On the Douglas–Rachford splitting method and the proximal point algorithm for maximal monotone
-    operators", Math. Programming 55 (1992), for the relaxation.
+    operators", Math. Programming 55 (1992), for the relaxation and for inexact updates.
 
     Examples
     --------
@@ -109,6 +93,8 @@ class SplitBregman:
 
     penalty: float | Sequence[float] | None = None
     relaxation: float = 1.8
+    inner_iterations: int = 10
+    preconditioner: Any = "auto"
 
     max_iterations: ClassVar[int] = 1000
 
@@ -117,6 +103,9 @@ class SplitBregman:
             raise ValueError(f"penalty is {self.penalty!r}; give numbers above 0, or None for the default rule")
         if not 1 <= self.relaxation < 2:
             raise ValueError(f"relaxation is {self.relaxation!r}; give a number from 1 to below 2")
+        if self.inner_iterations < 0:
+            raise ValueError(f"inner_iterations is {self.inner_iterations!r}; give 0 or more")
+        check_preconditioner(self.preconditioner)
 
     def start(self, problem: Problem, x0: Any = None) -> SplitBregmanState:
         """Return the state at `x0`.
@@ -124,33 +113,26 @@ class SplitBregman:
         Raises
         ------
         UnsolvableError
-            If a term has no prox, or if no transform fits.
+            If a term has no prox, or if the x-update is not exact and may not be inexact.
         """
-        transform, kept, splits = arrange(problem)
+        transform, kept, splits = self._arrange(problem)
         x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
         self._set_penalties(splits, problem, x)
-        curvature = sum(s.penalty * gram_symbol(s.K, transform) for s in splits)
-        state = SplitBregmanState(
-            x,
-            splits,
-            right_side(kept, transform),
-            reciprocal(kept, curvature, transform, problem.dtype),
-            transform,
-            self.relaxation,
-        )
-        spectrum = transform.forward(x)
+        update: ExactUpdate | InnerCG
+        if transform is None:
+            update = InnerCG(kept, splits, x, self.inner_iterations, self.preconditioner)
+        else:
+            update = ExactUpdate(transform, kept, splits, problem.dtype)
+        update.forward(x)
         for s in splits:
-            if s.symbol is not None:
-                s.symbol = s.symbol.astype(spectral_dtype(x))
-            s.u = s.K.apply(x) if s.symbol is None else transform.inverse(s.symbol * spectrum)
-            s.Kx = np.empty_like(s.u)
+            s.u = s.Kx.copy()
             s.v = s.prox(s.u, np.empty_like(s.u))
             s.u -= s.v
-        return state
+        return SplitBregmanState(x, splits, update)
 
     def step(self, state: SplitBregmanState) -> None:
         """Advance `state` by one iteration."""
-        self._minimise_quadratic(state)
+        state.x = state.update.minimise(state.x)
         change = length = 0.0
         for s in state.splits:
             # h = α K x + (1 − α) v
@@ -167,39 +149,43 @@ class SplitBregman:
             s.u -= s.v
         state.residual = float(np.sqrt(change / length)) if length > 0 else 0.0
 
-    def _minimise_quadratic(self, state: SplitBregmanState) -> None:
-        """X ← the minimiser of Σ w/2 ‖A x − b‖² + Σ ρ/2 ‖K x − v + u‖², and K x for each split."""
-        F = state.transform
-        spectrum, in_space = state.data, None
-        for s in state.splits:
-            target = np.subtract(s.v, s.u, out=s.Kx)
-            target *= s.penalty
-            if s.symbol is not None:
-                spectrum = spectrum + s.symbol.conj() * F.forward(target)
-            elif in_space is None:
-                in_space = s.K.apply_adjoint(target)
-            else:
-                in_space += s.K.apply_adjoint(target)
-        if in_space is not None:
-            spectrum = spectrum + F.forward(in_space)
-        spectrum = spectrum * state.inverse
-        for s in state.splits:
-            if s.symbol is not None:
-                s.Kx = F.inverse(s.symbol * spectrum)
-        state.x = F.inverse(spectrum)
-        for s in state.splits:
-            if s.symbol is None:
-                s.K.apply(state.x, s.Kx)
-
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
-        transform, kept, splits = arrange(problem)
-        lines = [f"{transform} diagonalises the x-update"]
+        transform, kept, splits = self._arrange(problem)
+        if transform is None:
+            n = self.inner_iterations
+            lines = [
+                f"no common transform: the x-update takes up to {n} conjugate gradients. Operators that one transform "
+                "diagonalises make it exact: 'periodic' or 'unknown' blurs, and Gradient(A) of the blur"
+            ]
+            ffts = (n + 2) * 2 * sum(A.ffts for A in [*(t.operator for t in kept), *(s.K for s in splits)] if A is not None)
+        else:
+            lines = [f"{transform} diagonalises the x-update, which is exact"]
+            ffts = ExactUpdate.ffts(transform, splits)
         lines += [f"kept in the x-update: {t!r}" for t in kept]
         for s in splits:
-            behind = "" if s.M is None else ", split off behind the samples that are seen"
-            lines.append(f"split: {s.term!r}{behind}")
-        return "; ".join(lines), 2 + 2 * sum(s.symbol is not None for s in splits)
+            lines.append(f"split: {s.term!r}" + ("" if s.M is None else ", behind the samples that are seen"))
+        return "; ".join(lines), ffts
+
+    def _arrange(self, problem: Problem) -> tuple[Fourier | Cosine | None, list[Term], list[Split]]:
+        """Return the transform of an exact x-update or None, the terms that stay in the update, and those split off."""
+        for term in problem.terms:
+            if not hasattr(term.functional, "prox") and not capability(term.functional, "quadratic"):
+                raise UnsolvableError(
+                    f"SplitBregman cannot take {term!r}, which has no prox; give its functional one, or use LBFGS"
+                )
+        refusal = ""
+        for transform in transforms(problem):
+            kept, splits, misfit = _sort(problem, transform)
+            if misfit is None:
+                return transform, kept, splits
+            refusal = refusal or (
+                f"SplitBregman cannot take {misfit!r} by an exact x-update: {transform} does not diagonalise its operator. "
+                "Allow inner_iterations, or give it one that does: 'periodic' and 'unknown' blurs, Gradient(A) of the blur"
+            )
+        if self.inner_iterations == 0:
+            raise UnsolvableError(refusal)
+        return None, *_keep_quadratic(problem)
 
     def _set_penalties(self, splits: list[Split], problem: Problem, x: Any) -> None:
         given = self.penalty
@@ -216,38 +202,32 @@ class SplitBregman:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
 
-def arrange(problem: Problem) -> tuple[Fourier, list[Term], list[Split]]:
-    """Return the transform, the terms that stay in the x-update, and those that are split off."""
-    refusal = UnsolvableError("")
-    for transform in transforms(problem):
-        kept: list[Term] = []
-        splits: list[Split] = []
-        try:
-            for term in problem.terms:
-                if term.weight == 0:
-                    continue
-                if term.functional.curvature is not None and gram_symbol(term.operator, transform) is not None:
-                    kept.append(term)
-                else:
-                    splits.append(_split_off(term, transform))
-        except UnsolvableError as reason:
-            refusal = reason
+def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:
+    """Return the terms that stay in an exact x-update, those split off, and the first that allows neither."""
+    kept: list[Term] = []
+    splits: list[Split] = []
+    for index, term in enumerate(problem.terms):
+        if term.weight == 0:
             continue
-        return transform, kept, splits
-    raise refusal
+        if term.functional.curvature is not None and gram_symbol(term.operator, transform) is not None:
+            kept.append(term)
+            continue
+        M, K = None, term.operator
+        if gram_symbol(K, transform) is None:
+            M, K = split(term.operator) or (None, None)
+        if K is None or gram_symbol(K, transform) is None or not hasattr(term.functional, "prox"):
+            return kept, splits, term
+        selects = M is not None and not getattr(M, "is_identity", False)
+        splits.append(Split(index, term, aslinearoperator(K), aslinearoperator(M) if selects else None))
+    return kept, splits, None
 
 
-def _split_off(term: Term, transform: Fourier) -> Split:
-    if not hasattr(term.functional, "prox"):
-        raise UnsolvableError(f"SplitBregman cannot take {term!r}, which has no prox; give its functional one")
-    M, K = None, term.operator
-    if gram_symbol(K, transform) is None:
-        M, K = split(term.operator) or (None, None)
-    if K is None or gram_symbol(K, transform) is None:
-        raise UnsolvableError(
-            f"SplitBregman cannot take {term!r}: {transform} does not diagonalise its operator. Give it a boundary that keeps a "
-            "common transform ('periodic' or 'unknown' blurs, Gradient(A) of the blur)"
-        )
-    K = aslinearoperator(K)
-    in_spectrum = symbol(K, transform) if K.ffts else None
-    return Split(term, K, None if isinstance(M, Identity) else M, np.nan, in_spectrum)
+def _keep_quadratic(problem: Problem) -> tuple[list[Term], list[Split]]:
+    """Return the quadratic terms, for an inexact x-update, and all others, split off."""
+    kept = [t for t in problem.terms if t.weight > 0 and capability(t.functional, "quadratic")]
+    splits = [
+        Split(i, t, t.operator, None)  # type: ignore[arg-type]
+        for i, t in enumerate(problem.terms)
+        if t.weight > 0 and not capability(t.functional, "quadratic")
+    ]
+    return kept, splits

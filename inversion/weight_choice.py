@@ -78,8 +78,8 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
     search = Search(_fits(rule, given, priors, x0, sigma), first_guess(problem, priors, sigma))
     found = rule.find(search, sigma)
     if found.doubt:
-        # the caller of `solve`, by way of `Plan.solve` and `run`
-        warnings.warn(found.doubt, UnreliableWeightWarning, stacklevel=5)
+        # the caller of `solve` or `Plan.solve`, by way of `run`
+        warnings.warn(found.doubt, UnreliableWeightWarning, stacklevel=4)
     return Choice(
         plan=plan(rescaled(found.factor, problem), given.algorithm),
         x0=x0 if search.fits.x is None else search.fits.x,

@@ -7,6 +7,7 @@ library is one more entry in `namespace` and `fft_namespace`.
 from __future__ import annotations
 
 import os
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -66,6 +67,7 @@ def good_fft_size(n: int) -> int:
     return int(scipy.fft.next_fast_len(n, real=True))
 
 
+@cache
 def working_dtype(*dtypes: Any) -> np.dtype[Any]:
     """Return the floating-point type to compute in, for data of these types.
 
@@ -105,3 +107,10 @@ def sum_of_squares(x: Any, weights: Any = None) -> float:
         return float(sum(np.einsum("i,i->", p, p, dtype=np.float64) for p in parts))
     w = np.ravel(weights)
     return float(sum(np.einsum("i,i,i->", w, p, p, dtype=np.float64) for p in parts))
+
+
+def inner(x: Any, y: Any) -> float:
+    """Return the real part of ⟨x, y⟩, accumulated in float64 whatever the type of the two, without a copy of them."""
+    a, b = np.ravel(x), np.ravel(y)
+    pairs = ((a.real, b.real), (a.imag, b.imag)) if a.dtype.kind == "c" else ((a, b),)
+    return float(sum(np.einsum("i,i->", p, q, dtype=np.float64) for p, q in pairs))

@@ -66,9 +66,10 @@ def _factor_hint(ratio: complex, A: Operator) -> str:
         return "a sign is missing"
     if abs(abs(ratio) - 1) < _NEAR:
         return "a complex factor has to be conjugated in it"
-    for n in {*A.shape, *A.dims, *A.dimsd}:
+    for n in A.shape:
+        # small numbers are more likely to be weights
         for power in (1, -1, 0.5, -0.5):
-            if n > 1 and abs(ratio - n**power) < _NEAR * abs(ratio):
+            if n > 16 and abs(ratio - n**power) < _NEAR * abs(ratio):
                 return "the FFT's normalisation by its size is counted twice, or not at all"
     return "divide by it, or look for a weight that apply uses otherwise (a squared one, or none)"
 

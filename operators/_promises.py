@@ -15,7 +15,7 @@ from ._backend import working_dtype
 from ._diagnosis import inner, random_array, wrong_adjoint, wrong_linearity, wrong_symbol
 from .base import Operator
 from .norms import operator_norm
-from .transforms import Fourier
+from .transforms import Cosine, Fourier
 
 _TINY = np.finfo(np.float64).tiny
 
@@ -193,7 +193,8 @@ def _transforms(A: Operator) -> list[Any]:
     """Return the transforms in which A may be asked for its symbol: over its own axes, and over all."""
     every = tuple(range(len(A.dims)))
     axes = {tuple(getattr(A, "axes", every)), every}
-    return [Fourier(A.dims, a, real) for a in sorted(axes) for real in (True, False)]
+    over = sorted(axes)
+    return [*(Fourier(A.dims, a, real) for a in over for real in (True, False)), *(Cosine(A.dims, a) for a in over)]
 
 
 def _symbols(A: Operator, rng: np.random.Generator) -> Iterator[Check]:

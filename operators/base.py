@@ -9,6 +9,7 @@ import pylops
 
 from ._arguments import read_dims
 from ._backend import working_dtype
+from ._traced import call, is_jax
 
 
 class Operator(pylops.LinearOperator):
@@ -32,6 +33,8 @@ class Operator(pylops.LinearOperator):
 
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up
     ffts: int = 0
+    #: whether A x is x
+    is_identity: bool = False
     __array_ufunc__ = None
 
     def __init__(self, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any = np.float64) -> None:
@@ -110,8 +113,12 @@ class Operator(pylops.LinearOperator):
             raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here{_axes_hint(x.shape, shape)}")
         if x.dtype.kind not in "biufc":
             raise TypeError(f"{name} has dtype {x.dtype}, but {self!r} takes numbers; convert it with .astype(float)")
-        declared = np.complex64 if self.dtype.kind == "c" else np.float16
-        return x.astype(working_dtype(x.dtype, declared), copy=False)
+        return x.astype(working_dtype(x.dtype, self._declared), copy=False)
+
+    @property
+    def _declared(self) -> Any:
+        """The shortest type that makes a result complex where the operator is."""
+        return np.complex64 if self.dtype.kind == "c" else np.float16
 
     def _check_out(self, out: Any, shape: tuple[int, ...], x: Any) -> Any:
         if out is not None and not isinstance(out, np.ndarray):
@@ -123,9 +130,15 @@ class Operator(pylops.LinearOperator):
     # -- PyLops's side ------------------------------------------------------------------------------
 
     def _matvec(self, x: Any) -> Any:
+        if is_jax(x):
+            dtype = working_dtype(x.dtype, self._declared)
+            return call(self._matvec, lambda y: self._rmatvec(y.conj()).conj(), x, self.shape[0], dtype)
         return self.apply(x.reshape(self.dims)).ravel()
 
     def _rmatvec(self, x: Any) -> Any:
+        if is_jax(x):
+            dtype = working_dtype(x.dtype, self._declared)
+            return call(self._rmatvec, lambda y: self._matvec(y.conj()).conj(), x, self.shape[1], dtype)
         return self.apply_adjoint(x.reshape(self.dimsd)).ravel()
 
     def dot(self, x: Any) -> Any:
@@ -202,6 +215,8 @@ class Identity(Operator):
     >>> Identity((3,)).apply(np.array([1.0, 2.0, 3.0]))
     array([1., 2., 3.])
     """
+
+    is_identity = True
 
     def __init__(self, dims: Any) -> None:
         sizes = read_dims(dims)

@@ -9,10 +9,15 @@ import numpy as np
 
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
+from ._psf import kernel_on_grid, read_center, read_psf
+from ._separable import Pass, factors
 from .base import Operator
 from .boundaries import Extension
 from .sampling import Crop
 from .transforms import Cosine, Fourier
+
+# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs
+_SHORT = 7
 
 
 class Blur(Operator):
@@ -37,6 +42,9 @@ class Blur(Operator):
         Index of the PSF's origin along each axis; by default its middle, ``n // 2``.
     dims : tuple of int, optional
         With ``boundary="unknown"``, a larger shape for x, the image at its middle, so that several blurs share one x.
+    separable : bool, optional
+        Whether to convolve along one axis after the other, which takes a PSF that is a product of one kernel for each
+        axis. By default this is found out, and done for short ones, for which it is faster than FFTs.
 
     Attributes
     ----------
@@ -54,8 +62,9 @@ class Blur(Operator):
 
     Notes
     -----
-    An apply takes one forward and one inverse real FFT on the padded grid; spectra of the PSF are computed once for
-    each precision. The adjoint transposes the continuation at the edges exactly: margins are folded back.
+    An apply takes one forward and one inverse real FFT on the padded grid, or where `separable` one pass for each axis;
+    spectra of the PSF are computed once for each precision. The adjoint transposes the continuation at the edges exactly:
+    margins are folded back.
 
     Examples
     --------
@@ -79,9 +88,10 @@ class Blur(Operator):
         axes: int | Sequence[int] | None = None,
         center: int | Sequence[int] | None = None,
         dims: Any = None,
+        separable: bool | None = None,
     ) -> None:
         shape = read_dims(shape, "shape")
-        self.psf = _read_psf(psf)
+        self.psf = read_psf(psf)
         self.boundary = read_choice(boundary, BOUNDARIES, "boundary")
         if axes is None and self.psf.ndim != len(shape):
             raise ValueError(
@@ -93,7 +103,7 @@ class Blur(Operator):
         if self.psf.ndim == len(named):
             self.psf = self.psf.transpose(order)
         per_axis = self._psf_sizes(shape)
-        self.center = _read_center(center, per_axis, order)
+        self.center = read_center(center, per_axis, order)
         if dims is not None and boundary != "unknown":
             raise ValueError(f"dims is {dims!r}, but with boundary={boundary!r} x has the image's shape; leave dims out")
 
@@ -124,10 +134,13 @@ class Blur(Operator):
         super().__init__(tuple(model), shape, np.complex128 if np.iscomplexobj(self.psf) else np.float64)
         self._grid, self._start = tuple(grid), tuple(start)
         self._cache: dict[Any, Any] = {}
+        self._passes = self._read_passes(separable)
+        if self._passes:
+            self.ffts = 0
 
     def _psf_sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.psf.ndim == len(self.axes):
-            return tuple(self.psf.shape)
+            return tuple(map(int, self.psf.shape))
         if self.psf.ndim != len(shape):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions; give {len(self.axes)}, one for each of axes {self.axes}, "
@@ -140,14 +153,39 @@ class Blur(Operator):
                 )
         return tuple(self.psf.shape[axis] for axis in self.axes)
 
+    def _read_passes(self, separable: bool | None) -> list[Pass]:
+        """Return the convolutions along each axis whose product this is, where they are faster than FFTs; else none."""
+        sizes = self._psf_sizes(self.dimsd)
+        if separable is False or (separable is None and sum(sizes) > _SHORT * len(sizes)):
+            return []
+        kernels = factors(self.psf.reshape(sizes)) if self.psf.size == np.prod(sizes) else None
+        if kernels is None:
+            if separable:
+                raise ValueError(
+                    f"separable is True, but psf, of shape {self.psf.shape}, is no product of one kernel for each axis"
+                )
+            return []
+        return [
+            Pass(kernel, c, axis, self.dimsd[axis], self.boundary, self.dims[axis], self._start[axis])
+            for kernel, c, axis in zip(kernels, self.center, self.axes, strict=True)
+        ]
+
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
+        if self._passes:
+            for one in self._passes:
+                x = one.apply(x)
+            return _deliver(x, out)
         spectrum = self._to_spectrum(x)
         spectrum *= self._spectrum(x.dtype)
         return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        if self._passes:
+            for one in reversed(self._passes):
+                y = one.apply_adjoint(y)
+            return _deliver(y, out)
         spectrum = self._image_to_spectrum(y)
         spectrum *= self._spectrum(y.dtype, adjoint=True)
         return _deliver(self._to_scene(spectrum, y.dtype), out)
@@ -208,20 +246,9 @@ class Blur(Operator):
         return self._cache[key]
 
     def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
-        """Return the PSF on a periodic grid, its origin moved to −start, wrapped as often as it takes."""
-        psf = self._psf_on_all_axes()
-        kernel_shape, places = list(psf.shape), [np.arange(n) for n in psf.shape]
-        for axis, c in zip(self.axes, self.center, strict=True):
-            offsets = np.arange(psf.shape[axis]) - c
-            if self.boundary == "zero":
-                # taps that reach beyond the image from anywhere in it meet nothing but zeros
-                reach = np.abs(offsets) < self.dimsd[axis]
-                psf, offsets = np.compress(reach, psf, axis), offsets[reach]
-            kernel_shape[axis] = grid[axis]
-            places[axis] = (offsets - start[axis]) % grid[axis]
-        kernel = np.zeros(kernel_shape, psf.dtype)
-        np.add.at(kernel, np.ix_(*places), psf)
-        return kernel
+        # with zeros outside, taps that reach beyond the image from anywhere in it meet nothing
+        reach = self.dimsd if self.boundary == "zero" else None
+        return kernel_on_grid(self.psf, self.axes, self.center, grid, start, reach)
 
     # -- structure ----------------------------------------------------------------------------------
 
@@ -304,33 +331,6 @@ class Blur(Operator):
         psf, image = ("×".join(map(str, shape)) for shape in (self.psf.shape, self.dimsd))
         grid = f", x on {'×'.join(map(str, self.dims))}" if self.dims != self.dimsd else ""
         return f"Blur(psf {psf}, {image}, boundary={self.boundary!r}{grid})"
-
-
-def _read_psf(psf: Any) -> Any:
-    psf = np.asarray(psf)
-    if psf.dtype.kind not in "biufc":
-        raise TypeError(f"psf has dtype {psf.dtype}; give an array of numbers")
-    if psf.size == 0 or psf.ndim == 0:
-        raise ValueError(f"psf has shape {psf.shape}; give at least one sample along each axis")
-    if not np.isfinite(psf).all():
-        raise ValueError("psf holds NaN or infinite samples; replace them, by zero for instance")
-    if not psf.any():
-        raise ValueError("psf is all zero; give one with a sample other than 0")
-    return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
-
-
-def _read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:
-    """Return the index of the origin along each axis; `order` sorts the axes as they were named."""
-    if center is None:
-        return tuple(n // 2 for n in sizes)
-    given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
-    if len(given) == len(sizes):
-        given = tuple(given[i] for i in order)
-    if len(given) != len(sizes) or any(
-        not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
-    ):
-        raise ValueError(f"center is {center!r}; give an index into the PSF for each blurred axis, of sizes {sizes}")
-    return tuple(int(c) for c in given)
 
 
 def _deliver(result: Any, out: Any) -> Any:

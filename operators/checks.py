@@ -10,6 +10,8 @@ import numpy as np
 from ._promises import PROMISES, Check
 from .interop import aslinearoperator
 
+__all__ = ["Check", "Report", "check_operator"]
+
 
 @dataclass(frozen=True)
 class Report:
@@ -83,9 +85,9 @@ def check_operator(A: Any, *, rng: Any = None) -> Report:
     >>> from unblur.operators import Blur, check_operator, from_functions
     >>> check_operator(Blur(np.ones((3, 4)), (16, 15), boundary="reflect")).ok
     True
-    >>> doubled = from_functions(np.flipud, lambda y: 2 * np.flipud(y), dims=(5, 4))
-    >>> print(check_operator(doubled).failed[0].cause)
-    apply_adjoint is the adjoint times 2: divide by it, or look for a weight that apply uses otherwise (a squared one, or none)
+    >>> turned = from_functions(np.flipud, lambda y: -np.flipud(y), dims=(5, 4))
+    >>> print(check_operator(turned).failed[0].cause)
+    apply_adjoint is the adjoint times -1: a sign is missing
     """
     op = aslinearoperator(A)
     generator = np.random.default_rng(0 if rng is None else rng)

@@ -55,7 +55,7 @@ def operator_norm(A: Any, iterations: int = 50, rng: Any = None) -> float:
         raise ValueError(f"iterations is {iterations}; give 1 or more")
     op = aslinearoperator(A)
     generator = np.random.default_rng(0 if rng is None else rng)
-    x = generator.standard_normal(op.dims)
+    x: Any = generator.standard_normal(op.dims)
     if op.dtype.kind == "c":
         x = x + 1j * generator.standard_normal(op.dims)
     largest = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,13 @@ class Fourier:
     -----
     Unnormalised forward and 1/N inverse, as in ``scipy.fft``. One forward and one inverse transform cost what
     ``rfftn`` and ``irfftn`` cost, with one image of memory less.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import Fourier
+    >>> Fourier((4, 6), axes=(0, 1)).forward(np.ones((4, 6))).shape
+    (4, 4)
     """
 
     dims: tuple[int, ...]
@@ -125,10 +132,19 @@ class Cosine:
     -----
     Unnormalised forward and 1/2N inverse along each axis, as in ``scipy.fft``. It diagonalises what is symmetric in each
     axis and continues x by reflection at its edges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.operators import Cosine
+    >>> Cosine((4,), (0,)).forward(np.ones(4)).round(12)
+    array([8., 0., 0., 0.])
     """
 
     dims: tuple[int, ...]
     axes: tuple[int, ...]
+    #: spectra of real arrays are real, those of complex ones complex
+    real: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dims", read_dims(self.dims))

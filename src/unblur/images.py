@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,8 @@ import imagecodecs
 import imageio.v3 as iio
 import numpy as np
 import tifffile
+
+from unblur.inversion.atomic import replacing
 
 logger = logging.getLogger("unblur")
 
@@ -212,14 +211,3 @@ def _save(path: Path, data: Any, options: dict[str, Any]) -> None:
 
 
 _WRITERS = {".png": _write_png, ".jpg": _write_jpeg, ".jpeg": _write_jpeg, ".tif": _write_tiff, ".tiff": _write_tiff}
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` to write to; what stands there at the end takes the place of `path`."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

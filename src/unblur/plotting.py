@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from unblur.inversion.atomic import replacing
 from unblur.inversion.plotting import plot_history
 
-from .images import check_output, replacing
+from .images import check_output
 from .intensity import to_working
 
 if TYPE_CHECKING:

@@ -119,3 +119,14 @@ def test_a_functional_of_ones_own():
     problem = LeastSquares(np.eye(2), np.ones(2)) + Term(Quartic(), 2 * np.eye(2))
     assert problem.objective(np.ones(2)) == 32
     assert problem.gradient(np.ones(2)).tolist() == [64, 64]
+
+
+def test_memory_usage_counts_what_is_held():
+    y = np.ones((64, 64), np.float32)
+    A = Blur(np.random.default_rng(0).uniform(size=(9, 9)), (64, 64), boundary="periodic")
+    problem = LeastSquares(A, y) + TotalVariation()
+    held = problem.memory_usage()
+    assert y.nbytes + A.psf.nbytes <= held < y.nbytes + A.psf.nbytes + 20_000
+    A.apply(y)
+    assert problem.memory_usage() - held == 64 * 33 * 8, "a cached spectrum of complex64"
+    assert (problem + LeastSquares(A, y)).memory_usage() < problem.memory_usage() + 1000, "an array counts once"

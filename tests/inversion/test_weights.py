@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from unblur.inversion import (
+    CG,
     GCV,
+    LSQR,
     UPRE,
     Box,
     Discrepancy,
@@ -64,6 +66,8 @@ def quadratic(kind):
     axes = (0,) if kind == "line" else (0, 1)
     A = Blur(rng.normal(size=(3,) * len(axes)), shape, boundary="periodic", axes=axes)
     y = rng.normal(size=shape)
+    if kind == "cosine":
+        A = Blur(np.outer([0.2, 0.7, 0.2], [0.1, 0.5, 0.1]), shape, boundary="reflect")
     if kind == "complex":
         A = Blur(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)), shape, boundary="periodic")
         y = y + 1j * rng.normal(size=shape)
@@ -76,7 +80,7 @@ def quadratic(kind):
     return problem, axes
 
 
-@pytest.mark.parametrize("kind", ["odd", "even", "colour", "line", "complex", "target", "frames"])
+@pytest.mark.parametrize("kind", ["odd", "even", "colour", "line", "complex", "cosine", "target", "frames"])
 def test_closed_form_figures_are_those_of_dense_algebra(kind):
     problem, axes = quadratic(kind)
     sigma = 0.4
@@ -331,6 +335,13 @@ def test_the_same_probe_gives_the_same_weight_and_another_one_nearly(small):
     weights = [quietly(problem, UPRE(0.02, rng=seed), max_iterations=1).weight for seed in (0, 0, 1)]
     assert weights[0] == weights[1] != weights[2]
     assert np.log10(weights[2] / weights[0]) == pytest.approx(0, abs=0.3)
+
+
+def test_any_algorithm_serves(small):
+    A, y = small
+    problem = LeastSquares(A, y) + Tikhonov()
+    weights = [solve(problem, algorithm, weight=GCV()).weight for algorithm in (SplitBregman(), CG(), LSQR())]
+    np.testing.assert_allclose(np.log10(weights), np.log10(weights[0]), atol=0.05)
 
 
 def test_a_plan_takes_a_rule_for_each_frame(small):

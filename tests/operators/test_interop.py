@@ -168,8 +168,15 @@ def test_torch():
 def test_jax():
     jax = pytest.importorskip("jax")
     op = pylops.JaxOperator(A)
-    y = op.rmatvecad(jax.numpy.zeros(72), jax.numpy.asarray(Y.ravel()))
-    np.testing.assert_allclose(np.asarray(y), DENSE_A.T @ Y.ravel(), atol=1e-4)
+    flat = Y.ravel().astype(np.float32)
+    x = jax.numpy.asarray(flat)
+    for function, expected in (
+        (op.matvec, DENSE_A @ flat),
+        (op.rmatvec, DENSE_A.T @ flat),
+        (lambda y: op.rmatvecad(jax.numpy.zeros(72), y), DENSE_A.T @ flat),
+        (jax.grad(lambda x: (op.matvec(x) ** 2).sum()), 2 * DENSE_A.T @ DENSE_A @ flat),
+    ):
+        assert_close(np.asarray(function(x)), expected, np.float32)
 
 
 # -- theirs in ours ---------------------------------------------------------------------------------

@@ -1,0 +1,152 @@
+"""Functionals of data whose noise is not Gaussian of known size: outliers, counts, and noise of unknown size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import scipy.special
+
+from unblur.operators._backend import real_dtype, sum_of_squares
+
+from .functionals import rounding
+
+
+@dataclass(frozen=True)
+class HuberLoss:
+    """Σ φ(zᵢ), φ(z) = ½|z|² where |z| ≤ δ, and δ(|z| − ½δ) beyond; as `scipy.special.huber`."""
+
+    delta: float
+    curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    lipschitz: ClassVar[float] = 1.0
+
+    def value(self, z: Any) -> float:
+        return float(np.sum(scipy.special.huber(self.delta, np.abs(z)), dtype=np.float64))
+
+    def prox(self, z: Any, step: float, out: Any = None) -> Any:
+        # z / (1 + t) near 0, and z (1 − t δ/|z|) beyond |z| = δ (1 + t)
+        size = np.abs(z)
+        np.maximum(size, self.delta * (1 + step), out=size)
+        np.divide(step * self.delta, size, out=size)
+        np.subtract(1, size, out=size)
+        return np.multiply(z, size, out=out)
+
+    def gradient(self, z: Any) -> Any:
+        size = np.abs(z)
+        np.maximum(size, self.delta, out=size)
+        np.divide(self.delta, size, out=size)
+        return np.multiply(z, size)
+
+    def conjugate(self, p: Any) -> float:
+        inside = float(np.abs(p).max(initial=0)) <= self.delta * (1 + rounding(p))
+        return 0.5 * sum_of_squares(p) if inside else np.inf
+
+    def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
+        return 0.03 * weight
+
+
+@dataclass(frozen=True, eq=False)
+class KullbackLeibler:
+    """Σ wᵢ (uᵢ − yᵢ + yᵢ log(yᵢ/uᵢ)), u = z + b, of counts y and a background b; infinite where u < 0."""
+
+    counts: Any
+    background: Any = 0.0
+    weights: Any = None
+    curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    #: its gradient is unbounded near u = 0
+    lipschitz: ClassVar[float | None] = None
+
+    def cast(self, dtype: Any) -> Self:
+        def convert(a: Any) -> Any:
+            return a if a is None or np.ndim(a) == 0 else a.astype(real_dtype(dtype), copy=False)
+
+        return replace(self, counts=convert(self.counts), background=convert(self.background), weights=convert(self.weights))
+
+    def expected(self, z: Any) -> Any:
+        """Return u = z + b, with what lies below 0 by no more than rounding put to 0."""
+        u = z + self.background
+        u[(u < 0) & (u > -rounding(u) * np.abs(u).max(initial=0))] = 0
+        return u
+
+    def value(self, z: Any) -> float:
+        divergence = scipy.special.kl_div(self.counts, self.expected(z))
+        if self.weights is not None:
+            divergence = np.multiply(self.weights, divergence, out=np.zeros_like(divergence), where=self.weights > 0)
+        return float(np.sum(divergence, dtype=np.float64))
+
+    def prox(self, z: Any, step: float, out: Any = None) -> Any:
+        # the root above 0 of u² − (s − t) u − t y, s = z + b, in the form that cancels nothing
+        t = step if self.weights is None else step * self.weights
+        half = 0.5 * (z + (self.background - t))
+        q = np.abs(half) + np.sqrt(half * half + t * self.counts)
+        small = np.divide(t * self.counts, q, out=np.zeros_like(q), where=q > 0)
+        u = np.where(half > 0, q, small) - self.background
+        if self.weights is not None:
+            u = np.where(self.weights > 0, u, z)
+        if out is None:
+            return u
+        out[...] = u
+        return out
+
+    def gradient(self, z: Any) -> Any:
+        slope = 1 - self.ratio(z)
+        return slope if self.weights is None else self.weights * slope
+
+    def ratio(self, z: Any) -> Any:
+        """Return y / u: the counts over what was expected, 0 where both are."""
+        u = z + self.background
+        # an FFT leaves rounding errors of either sign where nothing is expected
+        floor = np.finfo(u.dtype).eps * max(float(np.abs(u).max(initial=0)), float(np.finfo(u.dtype).tiny))
+        return self.counts / np.maximum(u, floor)
+
+    def conjugate(self, p: Any) -> float:
+        # Σ w (−y log(1 − q)) − b p,  q = p / w < 1, or = 1 where y = 0
+        q, w = p, 1.0
+        if self.weights is not None:
+            w, counted = self.weights, self.weights > 0
+            if np.any(np.abs(p[~counted]) > rounding(p) * np.abs(p).max(initial=0)):
+                return np.inf
+            q = np.divide(p, w, out=np.zeros_like(p), where=counted)
+        room = 1 - q
+        room[(room < 0) & (room >= -rounding(p))] = 0
+        if np.any(room < 0) or np.any((room == 0) & (self.counts > 0)):
+            return np.inf
+        return float(np.sum(-w * scipy.special.xlogy(self.counts, room) - self.background * p, dtype=np.float64))
+
+    def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
+        # the curvature at z is y / u², about one over the size of the counts
+        return 0.1 * weight / scale
+
+
+@dataclass(frozen=True)
+class EuclideanNorm:
+    """‖z‖₂ = (Σ|zᵢ|²)^½, one norm of all."""
+
+    curvature: ClassVar[float | None] = None
+    convex: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    #: its gradient jumps at 0
+    lipschitz: ClassVar[float | None] = None
+
+    def value(self, z: Any) -> float:
+        return float(np.sqrt(sum_of_squares(z)))
+
+    def prox(self, z: Any, step: float, out: Any = None) -> Any:
+        size = self.value(z)
+        return np.multiply(z, 1 - step / size if size > step else 0.0, out=out)
+
+    def gradient(self, z: Any) -> Any:
+        """Return z / ‖z‖₂, and 0, a subgradient, at 0."""
+        size = self.value(z)
+        return z / size if size > 0 else np.zeros_like(z)
+
+    def conjugate(self, p: Any) -> float:
+        return 0.0 if self.value(p) <= 1 + rounding(p) else np.inf
+
+    def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
+        return weight / scale

@@ -1,0 +1,152 @@
+"""The normal equations of a quadratic problem, applied in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from unblur.operators import Operator
+from unblur.operators._backend import sum_of_squares
+
+from .problem import Problem
+from .quadratic import UnsolvableError
+from .terms import Term
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    r"""One quadratic term, read for solvers of linear systems.
+
+    .. math:: \tfrac{w}{2} \, \| A x - b \|_W^2 = \tfrac{w}{2} \sum_i W_i \, |A x - b|_i^2
+
+    Parameters
+    ----------
+    A : Operator
+    b : array of shape ``A.dimsd``, optional
+        By default 0.
+    weight : float
+        w.
+    W : array that broadcasts to ``A.dimsd``, optional
+        By default all 1.
+    measured : bool
+        Whether b is measured data.
+    """
+
+    A: Operator
+    b: Any = None
+    weight: float = 1.0
+    W: Any = None
+    measured: bool = False
+
+    def energy(self, q: Any) -> float:
+        """Return w ‖q‖²_W."""
+        return self.weight * sum_of_squares(q, self.W)
+
+    def weigh(self, q: Any) -> None:
+        """Replace q by w W q."""
+        if self.W is not None:
+            q *= self.W
+        if self.weight != 1:
+            q *= self.weight
+
+    def residual(self, x: Any, q: Any) -> None:
+        """Write b − A x to `q`; `x` may be None, for 0."""
+        if x is None:
+            q[...] = 0
+        else:
+            self.A.apply(x, q)
+            np.negative(q, out=q)
+        if self.b is not None:
+            q += self.b
+
+
+class NormalEquations:
+    r"""The linear system whose solution minimises a sum of quadratic terms.
+
+    .. math:: N x = \sum_t w_t A_t^H W_t A_t \, x = \sum_t w_t A_t^H W_t \, b_t
+
+    Parameters
+    ----------
+    parts : sequence of Quadratic
+        The terms, of operators that take arrays of one shape.
+    dims : tuple of int
+        That shape.
+    dtype : dtype
+        Of x, and of all arrays here.
+
+    Notes
+    -----
+    Nothing of the size of an image is allocated but by the operators themselves: `work` is of the shape of x, and each
+    method takes the arrays that it writes to. An instance serves one thread.
+    """
+
+    def __init__(self, parts: Sequence[Quadratic], dims: tuple[int, ...], dtype: Any) -> None:
+        self.parts = tuple(parts)
+        self.dims, self.dtype = tuple(dims), np.dtype(dtype)
+        self.work = np.zeros(self.dims, self.dtype)
+
+    @classmethod
+    def of(cls, problem: Problem, solver: str) -> Self:
+        """Return the system of a problem; raise `UnsolvableError` in the name of `solver` if a term is not quadratic."""
+        parts = [quadratic(term, solver) for term in problem.terms if term.weight > 0]
+        kinds = [np.complex64 for part in parts if part.A.dtype.kind == "c"]
+        return cls(parts, problem.dims, np.result_type(problem.dtype, *kinds))
+
+    def data_arrays(self) -> list[Any]:
+        """Return an array of the shape of A x for each term."""
+        return [np.zeros(part.A.dimsd, self.dtype) for part in self.parts]
+
+    def forward(self, x: Any, q: list[Any]) -> float:
+        """Write w W A x of each term to `q`; return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative."""
+        energy = 0.0
+        for part, q_t in zip(self.parts, q, strict=True):
+            part.A.apply(x, q_t)
+            energy += part.energy(q_t)
+            part.weigh(q_t)
+        return energy
+
+    def adjoint(self, r: list[Any], out: Any) -> None:
+        """Write Σ Aᴴ r to `out`."""
+        if not self.parts:
+            out[...] = 0
+        for t, (part, r_t) in enumerate(zip(self.parts, r, strict=True)):
+            if t == 0:
+                part.A.apply_adjoint(r_t, out)
+            else:
+                out += part.A.apply_adjoint(r_t, self.work)
+
+    def apply(self, x: Any, out: Any, q: list[Any]) -> float:
+        """Write N x to `out`, over `q`; return ⟨x, N x⟩."""
+        energy = self.forward(x, q)
+        self.adjoint(q, out)
+        return energy
+
+    def residual(self, x: Any, r: list[Any]) -> None:
+        """Write w W (b − A x) of each term to `r`; `x` may be None, for 0."""
+        for part, r_t in zip(self.parts, r, strict=True):
+            part.residual(x, r_t)
+            part.weigh(r_t)
+
+    def read_start(self, x0: Any) -> Any:
+        """Return a copy of `x0` in the precision of the system; zeros for None."""
+        return np.zeros(self.dims, self.dtype) if x0 is None else np.array(x0).astype(self.dtype, casting="same_kind")
+
+    @property
+    def ffts(self) -> int:
+        """FFTs that one product by N takes."""
+        return sum(2 * part.A.ffts for part in self.parts)
+
+
+def quadratic(term: Term, solver: str) -> Quadratic:
+    """Return a term as a `Quadratic`; raise `UnsolvableError` in the name of `solver` if it is none."""
+    functional = term.functional
+    metric = getattr(functional, "metric", getattr(functional, "curvature", None))
+    if metric is None:
+        raise UnsolvableError(f"{solver} cannot take {term!r}, which is not quadratic; SplitBregman can where it has a prox")
+    assert term.operator is not None
+    if np.ndim(metric) == 0:
+        return Quadratic(term.operator, term.offset, term.weight * float(metric), None, term.carries_data)
+    return Quadratic(term.operator, term.offset, term.weight, metric, term.carries_data)

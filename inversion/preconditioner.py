@@ -1,0 +1,163 @@
+"""Preconditioners of the normal equations: the nearest operator that one transform diagonalises, inverted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from unblur.operators import Cosine, Fourier, Operator, aslinearoperator, gram_symbol, split
+from unblur.operators._backend import real_dtype, sum_of_squares
+
+from .normal import NormalEquations, Quadratic
+
+#: writes M s to its second argument
+Preconditioner = Callable[[Any, Any], None]
+
+
+class SpectralInverse(Operator):
+    r"""The inverse of an operator that a transform diagonalises.
+
+    .. math:: M = F^{-1} \operatorname{diag}(1 / g) \, F
+
+    Parameters
+    ----------
+    transform : Fourier or Cosine
+    eigenvalues : array that broadcasts to ``transform.shape``
+        g, real and above 0.
+    dtype : dtype
+        What it will be applied to.
+    """
+
+    ffts = 2
+
+    def __init__(self, transform: Fourier | Cosine, eigenvalues: Any, dtype: Any) -> None:
+        super().__init__(transform.dims, transform.dims, dtype)
+        self.transform = transform
+        self.inverse = (1 / eigenvalues).astype(real_dtype(dtype))
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        spectrum = self.transform.forward(x)
+        spectrum *= self.inverse
+        result = self.transform.inverse(spectrum)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        return self._apply(y, out)
+
+    def symbol(self, transform: Any) -> Any:
+        return self.inverse if transform == self.transform else None
+
+    def __repr__(self) -> str:
+        return f"the inverse spectrum in {self.transform}"
+
+
+def spectral_preconditioner(system: NormalEquations) -> SpectralInverse | None:
+    r"""Return the inverse of the operator nearest to N among those that a transform diagonalises.
+
+    .. math:: \sum_t w_t \, \overline{W_t} \, g_t, \qquad \overline{W} = \text{the mean of the weights}
+
+    Parameters
+    ----------
+    system : NormalEquations
+
+    Returns
+    -------
+    SpectralInverse or None
+        None where no transform is known for the operators of all data terms.
+
+    Notes
+    -----
+    Of a data term behind a crop, a mask or weights, Kᴴ W K, the nearest operator in the Frobenius norm is KᴴK times the
+    mean of W, which is what [1]_ finds for Toeplitz matrices. A prior that no transform of the data diagonalises counts as
+    the nearest multiple of the identity, from one random probe. Eigenvalues are kept above the square root of the precision
+    times the largest, so that what the operators annihilate is not blown up.
+
+    References
+    ----------
+    .. [1] T. F. Chan, "An optimal circulant preconditioner for Toeplitz systems", SIAM J. Sci. Stat. Comput. 9 (1988),
+       766–771.
+    """
+    for transform in _transforms(system):
+        parts = [(part, _approximate_gram(part, transform)) for part in system.parts]
+        if any(gram is None for part, gram in parts if part.measured) or all(gram is None for _, gram in parts):
+            continue
+        total: Any = sum(part.weight * (_mean_gram(part, system) if gram is None else gram) for part, gram in parts)
+        largest = total.max()
+        if largest == 0:
+            return None
+        floor = np.sqrt(np.finfo(real_dtype(system.dtype)).eps) * largest
+        return SpectralInverse(transform, np.maximum(total, floor), system.dtype)
+    return None
+
+
+def read_preconditioner(given: Any, system: NormalEquations) -> Preconditioner | None:
+    """Return what writes M s for the option `given` of a solver: ``"auto"``, None, an operator or a function.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If the operator's shape is not that of x.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return _into(spectral_preconditioner(system))
+    if callable(given) and not hasattr(given, "matvec"):
+        return lambda s, out: np.copyto(out, np.reshape(given(s), out.shape), casting="same_kind")
+    M = aslinearoperator(given)
+    size = int(np.prod(system.dims))
+    if M.shape != (size, size):
+        raise ValueError(f"preconditioner has shape {M.shape}; x has {size} samples, so give one of ({size}, {size})")
+    return _into(M)
+
+
+def check_preconditioner(given: Any) -> None:
+    """Raise where the option cannot be a preconditioner, before there is a problem to try it on."""
+    if given is None or callable(given) or hasattr(given, "matvec") or scipy.sparse.issparse(given) or np.ndim(given) == 2:
+        return
+    if given != "auto" or not isinstance(given, str):
+        raise TypeError(f'preconditioner is {given!r}; give None, "auto", an operator, or a function of s that returns M s')
+
+
+def _into(M: Operator | None) -> Preconditioner | None:
+    if M is None:
+        return None
+    # a SciPy operator takes flat vectors where ours keep the image's shape; both are views
+    return lambda s, out: M.apply(s.reshape(M.dims), out.reshape(M.dimsd))  # type: ignore[no-any-return]
+
+
+def _transforms(system: NormalEquations) -> Sequence[Fourier | Cosine]:
+    everything = tuple(range(len(system.dims)))
+    axes = dict.fromkeys([*(tuple(getattr(part.A, "axes", everything)) for part in system.parts), everything])
+    real = system.dtype.kind == "f"
+    valid = [a for a in axes if set(a) <= set(everything)]
+    return [*(Fourier(system.dims, a, real) for a in valid), *(Cosine(system.dims, a) for a in valid)]
+
+
+def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
+    """Return the eigenvalues of the operator nearest to AᴴWA where A, or K in A = M K, has a Gram symbol; else None."""
+    gram = gram_symbol(part.A, transform)
+    if gram is not None:
+        return gram if part.W is None else gram * float(np.mean(part.W, dtype=np.float64))
+    M, K = split(part.A) or (None, None)
+    gram = None if K is None else gram_symbol(K, transform)
+    if M is None or gram is None:
+        return None
+    M = aslinearoperator(M)
+    # MᴴWM is pointwise: on an image of ones it shows its diagonal
+    kept = M.apply(np.ones(M.dims))
+    return gram * (sum_of_squares(kept, part.W) / M.shape[1])
+
+
+def _mean_gram(part: Quadratic, system: NormalEquations) -> float:
+    """Return an estimate of trace(AᴴWA) / n from one vector of random signs."""
+    signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), system.dims)
+    return sum_of_squares(part.A.apply(signs), part.W) / signs.size

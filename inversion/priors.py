@@ -1,0 +1,254 @@
+"""Terms that carry no data: what is known of x beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from unblur.operators import Gradient, Operator, Stack, aslinearoperator
+from unblur.operators._arguments import read_axes
+
+from .functionals import GroupNorm, SquaredNorm
+from .penalties import Differentiable, ImplicitPrior, PowerNorm
+from .sliding_dct import sliding_dct
+from .terms import Term, name_of
+
+
+class Tikhonov(Term):
+    r"""The quadratic prior.
+
+    .. math:: \tfrac12 \| D x - t \|^2
+
+    Parameters
+    ----------
+    D : operator or matrix, optional
+        By default `Gradient` of the problem's first data operator.
+    target : array of shape ``D.dimsd`` or number
+        What D x is drawn to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import LeastSquares, Tikhonov, solve
+    >>> problem = LeastSquares(np.eye(2), np.array([1.0, 3.0])) + Tikhonov(np.eye(2))
+    >>> problem.objective(np.array([0.5, 1.5]))
+    2.5
+    """
+
+    def __init__(self, D: Any = None, target: Any = 0) -> None:
+        offset = None
+        if np.any(target):
+            if D is None:
+                raise ValueError("target is given without D; name the operator whose result it is")
+            D = aslinearoperator(D)
+            offset = np.broadcast_to(target, D.dimsd)
+        super().__init__(SquaredNorm(), D, offset)
+
+    def bind(self, A: Operator) -> Self:
+        return self if self.operator is not None else self._with(operator=Gradient(A))
+
+    def formula(self) -> str:
+        return f"{self._factor()}½‖{name_of(self.operator, '∇')} x{'' if self.offset is None else ' − t'}‖²"
+
+
+class TotalVariation(Term):
+    r"""Total variation, or the group norm of any other stack of operators.
+
+    .. math:: \mathrm{TV}(x) = \sum_i \Big( \sum_{a, c} |D_a x|_{i, c}^2 \Big)^{1/2}
+
+    The inner sum goes over the derivatives a (isotropic) and over colours c.
+
+    Parameters
+    ----------
+    D : gradient, or list of derivatives, optional
+        By default `Gradient` of the problem's first data operator. Components come first in the result of a gradient.
+    isotropic : bool
+        Whether the derivatives are gathered in one norm; else each stands alone.
+    joint : int or tuple of int, optional
+        The axes of x that are gathered in the norm too. By default all that D does not differentiate (colour); ``()``
+        gathers none (batch, time).
+
+    References
+    ----------
+    Rudin, Osher, Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D 60 (1992).
+    Bresson, Chan, "Fast dual minimization of the vectorial total variation norm", Inverse Problems and Imaging 2 (2008).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import TotalVariation
+    >>> from unblur.operators import Gradient
+    >>> step = np.outer([0.0, 1.0, 1.0], np.ones(4))
+    >>> TotalVariation(Gradient((3, 4), boundary="nearest")).value(step)
+    4.0
+    """
+
+    def __init__(self, D: Any = None, isotropic: bool = True, joint: int | Sequence[int] | None = None) -> None:
+        self.isotropic, self.joint = bool(isotropic), joint
+        if isinstance(D, list | tuple):
+            D = Stack(D)
+        super().__init__(GroupNorm(), D)
+        if self.operator is not None:
+            self.functional = self._group_norm(self.operator)
+
+    def bind(self, A: Operator) -> Self:
+        if self.operator is not None:
+            return self
+        D = Gradient(A)
+        return self._with(operator=D, functional=self._group_norm(D))
+
+    def _group_norm(self, D: Operator) -> GroupNorm:
+        stacked = len(D.dimsd) > len(D.dims)
+        riding = set(range(len(D.dims))) - set(getattr(D, "axes", range(len(D.dims))))
+        if self.joint is None:
+            joint = tuple(riding)
+        elif isinstance(self.joint, Sequence) and not self.joint:
+            joint = ()
+        else:
+            joint = read_axes(self.joint, len(D.dims), "joint")
+        axes = tuple(axis + stacked for axis in joint)
+        return GroupNorm((0, *axes) if stacked and self.isotropic else axes)
+
+    def formula(self) -> str:
+        norm = "‖₂,₁" if self.isotropic else "‖₁"
+        return f"{self._factor()}‖{name_of(self.operator, '∇')} x{norm}"
+
+
+class Sparsity(Term):
+    r"""Few coefficients, or few large ones.
+
+    .. math:: \sum_i |W x|_i^p
+
+    Parameters
+    ----------
+    W : operator or matrix, optional
+        What makes x sparse, a wavelet transform for instance; by default the identity.
+    power : float
+        p, above 0 and at most 1. Below 1 it is the hyper-Laplacian prior, which is not convex: what a solver then finds
+        is a stationary point, and depends on where it starts.
+
+    Raises
+    ------
+    ValueError
+        If `power` is outside its range.
+
+    Notes
+    -----
+    The prox is a closed form for p = 1/2, 2/3 and 1; for others Newton's method takes about five steps an element.
+
+    References
+    ----------
+    Krishnan, Fergus, "Fast image deconvolution using hyper-Laplacian priors", NIPS 22 (2009).
+    Marjanovic, Solo, "On lq optimization and matrix completion", IEEE Trans. Signal Process. 60 (2012).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import Sparsity
+    >>> Sparsity(np.eye(2), power=0.5).value(np.array([4.0, -9.0]))
+    5.0
+    """
+
+    def __init__(self, W: Any = None, power: float = 1) -> None:
+        if not 0 < power <= 1:
+            raise ValueError(f"power is {power!r}; give a number above 0 and at most 1, 1 being the convex one")
+        self.power = float(power)
+        super().__init__(GroupNorm() if power == 1 else PowerNorm(self.power), W)
+
+    def formula(self) -> str:
+        power = "" if self.power == 1 else f"^{self.power:.4g}"
+        return f"{self._factor()}Σ|{name_of(self.operator)} x|{power}"
+
+
+class Denoiser(Term):
+    """A prior of which nothing is known but a denoiser: plug and play.
+
+    Parameters
+    ----------
+    f : callable
+        Takes an image of x's shape and the standard deviation of the noise, returns the image without noise. By default
+        `sliding_dct`.
+
+    Notes
+    -----
+    Its weight is λ σ², with σ the standard deviation of the noise of the data and λ about 0.23: with a weight w the
+    splitting method calls f with σ = √(w / μ), μ being its penalty. There is no objective to be had: `value` is nan.
+
+    References
+    ----------
+    Venkatakrishnan, Bouman, Wohlberg, "Plug-and-play priors for model based reconstruction", IEEE GlobalSIP (2013).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.ndimage
+    >>> from unblur.inversion import Denoiser
+    >>> 0.23 * 0.01**2 * Denoiser(lambda image, sigma: scipy.ndimage.gaussian_filter(image, 20 * sigma))
+    2.3e-05 · R(x; <lambda>)
+    """
+
+    def __init__(self, f: Callable[[Any, float], Any] = sliding_dct) -> None:
+        if not callable(f):
+            raise TypeError(f"f is {f!r}; give a function of an image and a standard deviation")
+        super().__init__(ImplicitPrior(f))
+
+    def formula(self) -> str:
+        f = self.functional.denoiser  # type: ignore[attr-defined]
+        return f"{self._factor()}R(x; {getattr(f, '__name__', type(f).__name__)})"
+
+
+class Smooth(Term):
+    r"""A differentiable term of one's own.
+
+    .. math:: f(A x)
+
+    Parameters
+    ----------
+    value : callable
+        Takes an array of shape ``A.dimsd``, returns f of it.
+    gradient : callable
+        Takes the same, returns ∇f as an array of that shape. An array that NumPy can read will do: one of JAX or PyTorch.
+    A : operator or matrix, optional
+        By default the identity.
+    lipschitz : float, optional
+        A Lipschitz constant of ∇f, where it is known; without, first-order methods find their step by trial.
+    convex : bool
+        Whether f is convex.
+
+    Raises
+    ------
+    TypeError
+        If `value` or `gradient` is not callable.
+    ValueError
+        If `lipschitz` is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unblur.inversion import Smooth
+    >>> term = Smooth(lambda z: np.sum(np.log(np.cosh(z))), np.tanh, np.eye(2), lipschitz=1)
+    >>> term.gradient(np.zeros(2))
+    array([0., 0.])
+    """
+
+    def __init__(
+        self,
+        value: Callable[[Any], Any],
+        gradient: Callable[[Any], Any],
+        A: Any = None,
+        *,
+        lipschitz: float | None = None,
+        convex: bool = True,
+    ) -> None:
+        for name, function in (("value", value), ("gradient", gradient)):
+            if not callable(function):
+                raise TypeError(f"{name} is {function!r}; give a function of one array")
+        if lipschitz is not None and not 0 <= lipschitz < np.inf:
+            raise ValueError(f"lipschitz is {lipschitz!r}; give a finite number, 0 or more, or None where it is not known")
+        super().__init__(Differentiable(value, gradient, lipschitz, convex), A)
+
+    def formula(self) -> str:
+        f = self.functional.function  # type: ignore[attr-defined]
+        return f"{self._factor()}{getattr(f, '__name__', type(f).__name__)}({name_of(self.operator)} x)"

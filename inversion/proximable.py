@@ -1,0 +1,69 @@
+"""What first-order methods ask of a term: how long a step its gradient allows, and whether its prox in x is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from unblur.operators import Fourier, Operator, gram_symbol, norm_bound, operator_norm, symbol
+
+from .functionals import capability
+from .terms import Term
+
+#: power iteration comes from below
+_MARGIN = 1.05
+
+
+def norm_above(A: Operator) -> float:
+    """Return an upper bound of ‖A‖: the one that A knows, else one by power iteration, with a margin."""
+    bound = norm_bound(A)
+    return _MARGIN * operator_norm(A) if bound is None else bound
+
+
+def is_smooth(term: Term) -> bool:
+    """Return whether a Lipschitz constant of the gradient of f is known, so that explicit steps have a known length."""
+    return capability(term.functional, "lipschitz") is not None and hasattr(term.functional, "gradient")
+
+
+def has_prox(term: Term) -> bool:
+    """Return whether f has a prox."""
+    return hasattr(term.functional, "prox")
+
+
+def lipschitz(term: Term) -> float:
+    """Return a Lipschitz constant of the gradient of w f(A x − b): w L ‖A‖²."""
+    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.A) ** 2)
+
+
+def is_identity(A: Operator) -> bool:
+    """Return whether A says that it is the identity."""
+    s = symbol(A, Fourier(tuple(A.dims), tuple(range(len(A.dims)))))
+    return s is not None and tuple(A.dims) == tuple(A.dimsd) and bool(np.all(s == 1))
+
+
+def is_unitary(A: Operator) -> bool:
+    """Return whether A says that AᴴA = I, and is square, so that AAᴴ = I too."""
+    if A.shape[0] != A.shape[1]:
+        return False
+    g = gram_symbol(A, Fourier(tuple(A.dims), tuple(range(len(A.dims)))))
+    return g is not None and bool(np.all(g == 1))
+
+
+def acts_on_x(term: Term) -> bool:
+    """Return whether the prox of the term in x is known: f has one, and A is the identity or unitary."""
+    return has_prox(term) and (is_identity(term.A) or is_unitary(term.A))
+
+
+def prox_on_x(term: Term, v: Any, step: float, out: Any) -> Any:
+    """Write to `out`, which may be `v`, the prox in x of a term that acts on x: Aᴴ prox(A v)."""
+    if is_identity(term.A):
+        return term.prox(v, step, out)
+    z = term.A.apply(v)
+    return term.A.apply_adjoint(term.prox(z, step, z), out)
+
+
+def count_ffts(terms: Iterable[Term]) -> int:
+    """Return how many FFTs one apply and one adjoint of each term's operator take."""
+    return sum(2 * int(t.A.ffts) for t in terms)

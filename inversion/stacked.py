@@ -1,0 +1,71 @@
+"""The stacked least-squares system of a quadratic problem, and its Golub–Kahan bidiagonalisation, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unblur.operators._backend import sum_of_squares
+
+from .normal import NormalEquations, Quadratic
+
+
+class StackedSystem(NormalEquations):
+    r"""The operator S of blocks √(w W) A, one for each quadratic term, and the data d of blocks √(w W) b.
+
+    .. math:: \|S x - d\|^2 = \sum_t w_t \| A_t x - b_t \|_{W_t}^2
+
+    Parameters
+    ----------
+    parts : sequence of Quadratic
+    dims : tuple of int
+        Shape of x.
+    dtype : dtype
+        Of x, and of all arrays here.
+
+    Notes
+    -----
+    Vectors in the space of d are lists with an array for each term; nothing is stacked. Beside them an array for each term
+    and one of the shape of x are held to work in, and the square roots of weights that are arrays.
+    """
+
+    def __init__(self, parts: Sequence[Quadratic], dims: tuple[int, ...], dtype: Any) -> None:
+        super().__init__(parts, dims, dtype)
+        self.roots = [part.weight**0.5 * (1 if part.W is None else np.sqrt(part.W)) for part in self.parts]
+        self.data_work = self.data_arrays()
+
+    def first_vectors(self, x: Any, u: list[Any], v: Any) -> tuple[float, float]:
+        """Write the first vectors, β u = d − S x and α v = Sᴴ u, and return β and α; `x` may be None, for 0."""
+        for part, root, u_t in zip(self.parts, self.roots, u, strict=True):
+            part.residual(x, u_t)
+            u_t *= root
+        beta = _normalise(u)
+        v[...] = 0
+        return beta, self.right(u, beta, v)
+
+    def left(self, v: Any, alpha: float, u: list[Any]) -> float:
+        """Replace u by the next one, β u = S v − α u, and return β."""
+        for part, root, u_t, Sv in zip(self.parts, self.roots, u, self.data_work, strict=True):
+            part.A.apply(v, Sv)
+            Sv *= root
+            u_t *= -alpha
+            u_t += Sv
+        return _normalise(u)
+
+    def right(self, u: list[Any], beta: float, v: Any) -> float:
+        """Replace v by the next one, α v = Sᴴ u − β v, and return α."""
+        v *= -beta
+        for part, root, u_t, scaled in zip(self.parts, self.roots, u, self.data_work, strict=True):
+            v += part.A.apply_adjoint(np.multiply(u_t, root, out=scaled), self.work)
+        return _normalise([v])
+
+
+def _normalise(blocks: list[Any]) -> float:
+    """Divide by the norm of all blocks together, where that is not 0, and return it."""
+    norm = float(np.sqrt(sum(sum_of_squares(block) for block in blocks)))
+    if norm > 0:
+        for block in blocks:
+            block /= norm
+    return norm

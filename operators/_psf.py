@@ -1,0 +1,63 @@
+"""Reading a point-spread function and its origin, and laying it on a periodic grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def read_psf(psf: Any) -> Any:
+    """Return `psf` in double precision; an error names what is wrong with it."""
+    psf = np.asarray(psf)
+    if psf.dtype.kind not in "biufc":
+        raise TypeError(f"psf has dtype {psf.dtype}; give an array of numbers")
+    if psf.size == 0 or psf.ndim == 0:
+        raise ValueError(f"psf has shape {psf.shape}; give at least one sample along each axis")
+    if not np.isfinite(psf).all():
+        raise ValueError("psf holds NaN or infinite samples; replace them, by zero for instance")
+    if not psf.any():
+        raise ValueError("psf is all zero; give one with a sample other than 0")
+    return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
+
+
+def read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:
+    """Return the index of the origin along each axis; `order` sorts the axes as they were named."""
+    if center is None:
+        return tuple(n // 2 for n in sizes)
+    given = tuple(center) if isinstance(center, Sequence | np.ndarray) else (center,) * len(sizes)
+    if len(given) == len(sizes):
+        given = tuple(given[i] for i in order)
+    if len(given) != len(sizes) or any(
+        not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
+    ):
+        raise ValueError(f"center is {center!r}; give an index into the PSF for each blurred axis, of sizes {sizes}")
+    return tuple(int(c) for c in given)
+
+
+def kernel_on_grid(
+    psf: Any,
+    axes: tuple[int, ...],
+    center: tuple[int, ...],
+    grid: tuple[int, ...],
+    start: Sequence[int],
+    reach: tuple[int, ...] | None = None,
+) -> Any:
+    """Return the PSF on a periodic grid, its origin moved to −start, wrapped as often as it takes.
+
+    Taps at a distance of `reach` or more from the origin are left out.
+    """
+    if psf.ndim < len(grid):
+        psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(axes)))
+    kernel_shape, places = list(psf.shape), [np.arange(n) for n in psf.shape]
+    for axis, c in zip(axes, center, strict=True):
+        offsets = np.arange(psf.shape[axis]) - c
+        if reach is not None:
+            near = np.abs(offsets) < reach[axis]
+            psf, offsets = np.compress(near, psf, axis), offsets[near]
+        kernel_shape[axis] = grid[axis]
+        places[axis] = (offsets - start[axis]) % grid[axis]
+    kernel = np.zeros(kernel_shape, psf.dtype)
+    np.add.at(kernel, np.ix_(*places), psf)
+    return kernel

@@ -1,0 +1,143 @@
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from unblur.inversion import Box, Checkpoint, LeastSquares, SplitBregman, TotalVariation, solve, stops
+from unblur.operators import Blur, from_functions
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    A = Blur(np.full((3, 3), 1 / 9), (16, 16), boundary="unknown")
+    return LeastSquares(A, rng.uniform(size=(16, 16))) + 0.05 * TotalVariation() + Box(0, 1)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(problem, tmp_path):
+    path = tmp_path / "run.npz"
+    whole = solve(problem, tol=0, max_iterations=40)
+    solve(problem, tol=0, max_iterations=27, callbacks=[Checkpoint(path, every=10)])
+    resumed = solve(problem, tol=0, max_iterations=40, resume=path)
+    np.testing.assert_array_equal(resumed.x, whole.x)
+    np.testing.assert_array_equal(resumed.history["residual"], whole.history["residual"])
+    assert resumed.iterations == 40
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_the_file_needs_no_pickle(problem, tmp_path):
+    solve(problem, tol=0, max_iterations=5, callbacks=[Checkpoint(tmp_path / "run.npz", every=5)])
+    with np.load(tmp_path / "run.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+        assert file["state.x"].shape == problem.dims
+
+
+def test_another_problem_or_other_options_are_refused(problem, tmp_path):
+    path = tmp_path / "run.npz"
+    solve(problem, tol=0, max_iterations=5, callbacks=[Checkpoint(path, every=5)])
+    y = problem.data[0].offset.copy()
+    y[3, 3] += 1e-9
+    other = Blur(np.array([[0.1, 0.1, 0.1], [0.1, 0.2, 0.1], [0.1, 0.1, 0.1]]), (16, 16), boundary="unknown")
+    prior = sum(problem.terms[1:])
+    for changed, algorithm, word in (
+        (problem.with_data(y), None, "another data"),
+        (problem + Box(0, 2), None, "another problem"),
+        (LeastSquares(problem.operator, problem.data[0].offset) + 2 * problem.terms[1] + Box(0, 1), None, "another problem"),
+        (problem, SplitBregman(relaxation=1.5), "another algorithm"),
+        (LeastSquares(other, problem.data[0].offset) + prior, None, "other operators"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            solve(changed, algorithm, resume=path)
+
+
+def test_bad_files_and_options_are_refused(problem, tmp_path):
+    (tmp_path / "text.npz").write_text("no run")
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    for name in ("none.npz", "text.npz", "other.npz"):
+        with pytest.raises(ValueError, match="holds no saved run"):
+            solve(problem, resume=tmp_path / name)
+    with pytest.raises(ValueError, match="every is 0"):
+        Checkpoint(tmp_path / "a.npz", every=0)
+    with pytest.raises(ValueError, match=r"name an \.npz file"):
+        Checkpoint(tmp_path / "a.dat")
+    with pytest.raises(ValueError, match="does not exist"):
+        Checkpoint(tmp_path / "none" / "a.npz")
+    with pytest.raises(ValueError, match="x0 and resume"):
+        solve(problem, x0=np.zeros(problem.dims), resume=tmp_path / "other.npz")
+
+
+def test_the_first_interrupt_ends_the_step_and_returns(problem):
+    count = iter(range(100))
+
+    def press(state):
+        if next(count) == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    result = solve(problem, tol=0, max_iterations=50, callbacks=[press])
+    assert result.iterations == 5
+    assert result.status.name == "interrupted"
+    assert not result.status.success
+    assert np.isfinite(result.x).all()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_second_interrupt_is_at_once(problem):
+    def press_twice(state):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        solve(problem, callbacks=[press_twice])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_solves_in_other_threads_leave_signals_alone(problem):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(solve(problem, tol=0, max_iterations=3)))
+    thread.start()
+    thread.join()
+    assert results[0].iterations == 3
+
+
+def test_an_operator_whose_adjoint_is_wrong_is_caught_by_check():
+    wrong = from_functions(lambda x: np.roll(x, 1), lambda y: np.roll(y, 1), (8,))
+    with pytest.raises(ValueError, match=r"½‖.*does not keep its promises"):
+        solve(LeastSquares(wrong, np.arange(8.0)), check=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "success"),
+    [
+        (lambda p: stops.change_below(1e-3), "settled", True),
+        (lambda p: stops.objective_settled(p, 1e-5), "settled", True),
+        (lambda p: stops.objective_below(p, 1.01 * solve(p, tol=1e-6).objective), "objective reached", True),
+        (lambda p: stops.gap_below(p, 1e-2), "certified", True),
+        (lambda p: stops.discrepancy(p, sigma=0.3), "noise level", True),
+        (lambda p: stops.time_limit(0.0), "time limit", False),
+    ],
+)
+def test_stops(problem, make, name, success):
+    result = solve(problem, tol=0, max_iterations=3000, stops=[make(problem)])
+    assert result.status.name == name
+    assert result.status.success is success
+    assert result.iterations < 3000
+
+
+def test_the_gap_that_stopped_a_run_holds(problem):
+    result = solve(problem, tol=0, max_iterations=3000, stops=[stops.gap_below(problem, 1e-3)])
+    assert result.gap <= 1e-3 * result.certificate.objective
+
+
+def test_a_diverging_run_stops_with_its_last_finite_iterate(problem):
+    class Explosive(SplitBregman):
+        def step(self, state):
+            super().step(state)
+            for split in state.splits:
+                split.u *= -1e9
+
+    with np.errstate(all="ignore"):
+        result = solve(problem, Explosive(), tol=0)
+    assert result.status.name in ("diverging", "not finite")
+    assert not result.status.success
+    assert np.isfinite(result.x).all()
