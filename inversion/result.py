@@ -32,14 +32,14 @@ class Result:
         Figures of each iteration: ``"residual"``, ``"seconds"``, and what callbacks returned.
     plan : Plan
         The algorithm and why it was taken.
-    certificate : Certificate
-        How far from the optimum this is, at most; worked out when first asked for, in double precision.
-    gap : float
-        That of the certificate.
     weight : float or None
         The common factor of the priors that a rule chose; `plan.problem` has it in its terms.
     curve : Curve or None
         The factors that the rule tried and its figure at each.
+    certificate : Certificate
+        How far from the optimum this is, at most; worked out when first asked for, in double precision.
+    gap : float
+        That of the certificate.
     """
 
     x: Any
@@ -50,9 +50,9 @@ class Result:
     seconds: float
     history: dict[str, Any]
     plan: Plan
-    _state: Any = field(compare=False)
     weight: float | None = None
     curve: Curve | None = None
+    _state: Any = field(compare=False, default=None)
 
     @cached_property
     def certificate(self) -> Certificate:

@@ -8,6 +8,7 @@ import numpy as np
 
 from unblur.operators import norm_bound
 
+from .functionals import capability
 from .problem import Problem
 from .terms import Term
 
@@ -33,12 +34,10 @@ def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
     inverse = 0.0
     for t in priors:
         weight = t.weight / problem.data[0].weight
-        if t.functional.curvature is not None:
+        if capability(t.functional, "curvature") is not None:
             inverse += weight * 30 * _slope(t, x, noise) / sigma**2
         else:
-            ones = np.ones(t.operator.dimsd)  # type: ignore[union-attr]
-            gathered = ones.size / float(t.functional.value(ones))
-            inverse += weight * (norm_bound(t.operator) or 2 * np.sqrt(2)) * size / (12 * gathered * sigma**2)
+            inverse += weight * (norm_bound(t.operator) or 2 * np.sqrt(2)) * size / (12 * _gathered(t) * sigma**2)
     return 1 / inverse
 
 
@@ -52,3 +51,10 @@ def _slope(t: Term, x: Any, noise: float) -> float:
     added = noise**2 * float(np.mean(np.abs(t.operator.apply(probe)) ** 2))
     seen = float(np.mean(np.abs(z) ** 2, dtype=np.float64))
     return max(seen - added, 0.05 * seen) or 1.0
+
+
+def _gathered(t: Term) -> float:
+    """Return √G, of G entries gathered in each norm, from what the functional makes of ones; 1 where that says nothing."""
+    ones = np.ones(t.operator.dimsd)  # type: ignore[union-attr]
+    value = float(t.functional.value(ones))
+    return ones.size / value if np.isfinite(value) and value > 0 else 1.0

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import gram_symbol, symbol
+from unblur.operators import Fourier, gram_symbol, symbol
 
+from .functionals import capability
 from .problem import Problem
 from .quadratic import right_side, transforms
 from .terms import Term
@@ -16,7 +17,7 @@ from .weight_fits import Fit, energy, gaussian_data, image_axes, residual_power,
 
 def diagonalising(problem: Problem) -> Any:
     """Return the transform in which the problem is a sum over frequencies; None where there is none."""
-    if any(t.functional.curvature is None for t in problem.terms):
+    if any(capability(t.functional, "curvature") is None for t in problem.terms):
         return None
     for transform in transforms(problem):
         if all(gram_symbol(t.operator, transform) is not None for t in problem.terms):
@@ -52,9 +53,11 @@ class SpectralFits:
         data = [(t.cast(np.float64), w) for t, w in gaussian_data(problem)]
         priors = [t.cast(np.float64) for t in priors]
         self.samples = sum(t.offset.size for t, _ in data)  # type: ignore[union-attr]
-        symbols = [symbol(t.operator, transform) for t, _ in data]
+        # whiteness is that of Fourier coefficients; and of a stack, say, the Gram alone is diagonal
+        spectral = isinstance(transform, Fourier)
+        symbols = [symbol(t.operator, transform) if spectral else None for t, _ in data]
         self.square = [(w, s, transform.forward(t.offset)) for (t, w), s in zip(data, symbols, strict=True) if s is not None]
-        # of a stack, say, the Gram alone is diagonal: its residual is looked at in space
+        # others have their residuals looked at in space
         self.others = [pair for pair, s in zip(data, symbols, strict=True) if s is None]
         self.data_gram = sum(t.weight * gram_symbol(t.operator, transform) for t, _ in data)
         self.prior_gram = sum(t.weight * gram_symbol(t.operator, transform) for t in priors)

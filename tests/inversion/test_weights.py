@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from unblur.inversion import (
+    CG,
     GCV,
+    LSQR,
     UPRE,
     Box,
     Discrepancy,
@@ -64,6 +66,8 @@ def quadratic(kind):
     axes = (0,) if kind == "line" else (0, 1)
     A = Blur(rng.normal(size=(3,) * len(axes)), shape, boundary="periodic", axes=axes)
     y = rng.normal(size=shape)
+    if kind == "cosine":
+        A = Blur(np.outer([0.2, 0.7, 0.2], [0.1, 0.5, 0.1]), shape, boundary="reflect")
     if kind == "complex":
         A = Blur(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)), shape, boundary="periodic")
         y = y + 1j * rng.normal(size=shape)
@@ -76,7 +80,7 @@ def quadratic(kind):
     return problem, axes
 
 
-@pytest.mark.parametrize("kind", ["odd", "even", "colour", "line", "complex", "target", "frames"])
+@pytest.mark.parametrize("kind", ["odd", "even", "colour", "line", "complex", "cosine", "target", "frames"])
 def test_closed_form_figures_are_those_of_dense_algebra(kind):
     problem, axes = quadratic(kind)
     sigma = 0.4
@@ -226,13 +230,18 @@ def test_tikhonov_with_unknown_margins_by_gcv_is_nearly_the_best():
 
 
 @pytest.mark.parametrize(
-    ("wide", "correlated", "prior"),
-    [(1.15, False, TotalVariation()), (1.0, True, TotalVariation()), (1.15, False, Tikhonov()), (1.0, True, Tikhonov())],
-    ids=["wrong PSF, TV", "correlated noise, TV", "wrong PSF, Tikhonov", "correlated noise, Tikhonov"],
+    ("name", "wide", "correlated", "prior"),
+    [
+        ("astronaut", 1.15, False, TotalVariation()),
+        ("coffee", 1.15, False, TotalVariation()),
+        ("astronaut", 1.15, False, Tikhonov()),
+        ("coffee", 1.0, True, TotalVariation()),
+        ("astronaut", 1.0, True, Tikhonov()),
+    ],
+    ids=["wrong PSF, TV", "wrong PSF, TV, another", "wrong PSF, Tikhonov", "correlated noise, TV", "correlated noise, Tikhonov"],
 )
-@pytest.mark.parametrize("name", ["camera", "astronaut"])
 def test_the_guard_warns_and_saves_most_of_what_gcv_loses(name, wide, correlated, prior):
-    y, truth = photograph(name, "motion", 0.005, correlated, size=100)
+    y, truth = photograph(name, "motion", 0.005, correlated)
     problem = LeastSquares(Blur(psf("motion", wide), y.shape, boundary="unknown"), y) + prior
     with pytest.warns(UnreliableWeightWarning, match="GCV chose the factor .*; check the PSF") as caught:
         guarded = solve(problem, weight=GCV(), tol=1e-3)
@@ -242,7 +251,7 @@ def test_the_guard_warns_and_saves_most_of_what_gcv_loses(name, wide, correlated
     best = psnr(guarded.image, truth) + loss_against_the_oracle(problem, guarded, truth)
     lost, still_lost = best - psnr(bare.image, truth), best - psnr(guarded.image, truth)
     assert lost > 1.5
-    assert still_lost < 0.5 * lost
+    assert still_lost < 0.6 * lost
 
 
 def test_without_a_misfit_upre_of_the_true_noise_agrees_with_gcv():
@@ -326,6 +335,13 @@ def test_the_same_probe_gives_the_same_weight_and_another_one_nearly(small):
     weights = [quietly(problem, UPRE(0.02, rng=seed), max_iterations=1).weight for seed in (0, 0, 1)]
     assert weights[0] == weights[1] != weights[2]
     assert np.log10(weights[2] / weights[0]) == pytest.approx(0, abs=0.3)
+
+
+def test_any_algorithm_serves(small):
+    A, y = small
+    problem = LeastSquares(A, y) + Tikhonov()
+    weights = [solve(problem, algorithm, weight=GCV()).weight for algorithm in (SplitBregman(), CG(), LSQR())]
+    np.testing.assert_allclose(np.log10(weights), np.log10(weights[0]), atol=0.05)
 
 
 def test_a_plan_takes_a_rule_for_each_frame(small):
