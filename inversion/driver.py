@@ -213,6 +213,10 @@ def _read_start(x0: Any, problem: Problem) -> Any:
         )
     if not np.isfinite(x0).all():
         raise ValueError("x0 holds NaN or infinite samples; replace them, or leave x0 out")
+    if x0.dtype.kind == "c" and problem.dtype.kind != "c":
+        if all(t.A.dtype.kind != "c" for t in problem.terms):
+            raise TypeError("x0 is complex, but data and operators are real; give its real part")
+        return x0
     return x0.astype(problem.dtype)
 
 

@@ -37,7 +37,7 @@ def problem_of(seed, boundary, isotropic, colour, masked, weight):
 def test_true_suboptimality_is_between_zero_and_the_gap(seed, boundary, isotropic, colour, masked, weight, iterations):
     problem = problem_of(seed, boundary, isotropic, colour, masked, weight)
     result = solve(problem, tol=0, max_iterations=iterations)
-    best = solve(problem, tol=1e-9, max_iterations=4000)
+    best = solve(problem, tol=1e-8, max_iterations=1500)
     objective = result.certificate.objective
     # the optimum lies between the best objective and its own lower bound
     optimum = (best.certificate.objective - best.gap, best.certificate.objective)
