@@ -131,6 +131,8 @@ def load(path: str | Path, run: Run) -> None:
     for name in [n for n in content if n.endswith(".alias")]:
         content[name.removesuffix(".alias")] = content[str(content[name])]
     _restored(run.state, "state", content)
+    if hasattr(run.algorithm, "resumed"):
+        run.algorithm.resumed(run.state)
     run.history.update({n.removeprefix("history."): v.tolist() for n, v in content.items() if n.startswith("history.")})
     run.iteration, run.seconds = int(content["run"][0]), float(content["run"][1])
 

@@ -18,6 +18,9 @@ from .quadratic import UnsolvableError, transforms
 from .terms import Term
 from .x_update import ExactUpdate, InnerCG, Split
 
+# rarer and rarer, and not for ever: with penalties that keep changing nothing need converge
+_BALANCED = frozenset(5 * 2**k for k in range(6))
+
 
 @dataclass(slots=True)
 class SplitBregmanState:
@@ -26,6 +29,7 @@ class SplitBregmanState:
     x: Any  #: the image
     splits: list[Split]
     update: ExactUpdate | InnerCG  #: solves for x
+    iteration: int = 0
     residual: float = float("inf")  #: ‖K x − v‖ / ‖h + u‖ over all splits, each weighted by √ρ
 
     def duals(self) -> dict[int, Any]:
@@ -61,6 +65,8 @@ class SplitBregman:
         Conjugate gradients an iteration at most, where the x-update is not exact; 0 refuses problems that need them.
     preconditioner : None, "auto", operator or callable
         Of those, as for `CG`.
+    balancing : bool
+        Whether penalties that prove to be far off are mended, at iterations 5, 10, 20, … 160, by relative residuals.
 
     Raises
     ------
@@ -70,13 +76,14 @@ class SplitBregman:
     Notes
     -----
     With the exact update two FFTs an iteration, and two more for each blur that is split off. `residual` is then the length
-    of the step of the underlying fixed-point iteration, which never grows.
+    of the step of the underlying fixed-point iteration, which never grows while the penalties stay.
 
     References
     ----------
     Goldstein, Osher, "The split Bregman method for L1-regularized problems", SIAM J. Imaging Sci. 2 (2009).
     Almeida, Figueiredo, "Deconvolving images with unknown boundaries using the alternating direction method of
     multipliers", IEEE Trans. Image Process. 22 (2013).
+    Wohlberg, "ADMM penalty parameter selection by residual balancing", arXiv:1704.06209 (2017).
     Eckstein, Bertsekas, "On the Douglas–Rachford splitting method and the proximal point algorithm for maximal monotone
     operators", Math. Programming 55 (1992), for the relaxation and for inexact updates.
 
@@ -95,6 +102,7 @@ class SplitBregman:
     relaxation: float = 1.8
     inner_iterations: int = 10
     preconditioner: Any = "auto"
+    balancing: bool = True
 
     max_iterations: ClassVar[int] = 1000
 
@@ -133,6 +141,8 @@ class SplitBregman:
     def step(self, state: SplitBregmanState) -> None:
         """Advance `state` by one iteration."""
         state.x = state.update.minimise(state.x)
+        state.iteration += 1
+        balance = self.balancing and state.iteration in _BALANCED
         change = length = 0.0
         for s in state.splits:
             # h = α K x + (1 − α) v
@@ -144,10 +154,19 @@ class SplitBregman:
             # v ← prox(h + u),  u ← u + h − v
             s.u += h
             length += s.penalty * sum_of_squares(s.u)
+            before = h.copy() if balance else None
             s.prox(s.u, out=h)
             s.v, s.Kx = h, s.v
             s.u -= s.v
+            if before is not None:
+                _balance(s, before)
+        if balance:
+            state.update.reweigh()
         state.residual = float(np.sqrt(change / length)) if length > 0 else 0.0
+
+    def resumed(self, state: SplitBregmanState) -> None:
+        """Bring what follows from the penalties to those of a state that was read from a file."""
+        state.update.reweigh()
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
@@ -200,6 +219,22 @@ class SplitBregman:
                 s.penalty = s.term.functional.default_penalty(s.term.weight, scale, stiffness)
             else:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
+
+
+def _balance(s: Split, h: Any) -> None:
+    """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold."""
+    h -= s.v
+    s.Kx -= s.v  # v of the iteration before
+    sizes = [np.sqrt(sum_of_squares(a)) for a in (h, s.v, s.Kx, s.u)]
+    if min(sizes) == 0:
+        return
+    primal, v, dual, u = sizes
+    ratio = (primal / v) / (dual / u)
+    if 0.1 <= ratio <= 10:
+        return
+    factor = float(np.clip(np.sqrt(ratio), 0.1, 10))
+    s.penalty *= factor
+    s.u /= factor
 
 
 def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:

@@ -60,9 +60,9 @@ class ExactUpdate:
     """
 
     def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any) -> None:
-        self.transform, self.splits = transform, splits
+        self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
         self.data = right_side(kept, transform)
-        self.inverse = reciprocal(kept, sum(s.penalty * gram_symbol(s.K, transform) for s in splits), transform, dtype)
+        self.reweigh()
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not
         found = (symbol(s.K, transform) if s.K.ffts else None for s in splits)
         self.symbols = [None if h is None else in_precision(h, dtype) for h in found]
@@ -70,6 +70,11 @@ class ExactUpdate:
         # work space: arrays of the shape of x for what adjoints give, and a spectrum
         self.gathered, self.part = (np.empty(transform.dims, dtype) for _ in range(2))
         self.product: Any = None
+
+    def reweigh(self) -> None:
+        """Take the penalties as they are now."""
+        gram = sum(s.penalty * gram_symbol(s.K, self.transform) for s in self.splits)
+        self.inverse = reciprocal(self.kept, gram, self.transform, self.dtype)
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split]) -> int:
@@ -130,11 +135,17 @@ class InnerCG:
 
     def __init__(self, kept: list[Term], splits: list[Split], x: Any, iterations: int, preconditioner: Any) -> None:
         self.splits, self.iterations = splits, iterations
+        self.kept = [quadratic(t, "SplitBregman") for t in kept]
         self.targets = [np.zeros(s.K.dimsd, x.dtype) for s in splits]
-        parts = [quadratic(t, "SplitBregman") for t in kept]
-        parts += [Quadratic(s.K, target, s.penalty) for s, target in zip(splits, self.targets, strict=True)]
         self.cg = CG(preconditioner)
-        self.state: CGState = self.cg.start_on(NormalEquations(parts, x.shape, x.dtype), x.copy())
+        self.x = x.copy()
+        self.reweigh()
+
+    def reweigh(self) -> None:
+        """Take the penalties as they are now."""
+        parts = [Quadratic(s.K, target, s.penalty) for s, target in zip(self.splits, self.targets, strict=True)]
+        system = NormalEquations([*self.kept, *parts], self.x.shape, self.x.dtype)
+        self.state: CGState = self.cg.start_on(system, self.x)
 
     def forward(self, x: Any) -> None:
         """Write K x of every split."""
