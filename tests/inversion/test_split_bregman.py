@@ -4,7 +4,7 @@ import scipy.linalg
 import scipy.optimize
 
 from unblur.inversion import Box, LeastSquares, SplitBregman, Tikhonov, TotalVariation, UnsolvableError, iterate, plan, solve
-from unblur.operators import Blur, Gradient, aslinearoperator, from_functions
+from unblur.operators import Blur, Gradient, Identity, aslinearoperator, from_functions
 
 
 def dense(A):
@@ -319,3 +319,15 @@ def test_a_step_allocates_nothing_but_what_its_ffts_return(boundary):
         tracemalloc.stop()
     # a spectrum is as large as an image; the rest is temporaries of a few hundred kilobytes
     assert peak < (plan(problem).ffts + 0.3) * image
+
+
+def test_denoising_agrees_with_chambolles_method_in_scikit_image():
+    from skimage import data
+    from skimage.restoration import denoise_tv_chambolle
+
+    y = data.camera()[200:240, 200:248] / 255
+    problem = LeastSquares(Identity(y.shape), y) + 0.1 * TotalVariation(Gradient(y.shape, boundary="nearest"))
+    theirs = denoise_tv_chambolle(y, weight=0.1, eps=1e-12, max_num_iter=20_000)
+    ours = solve(problem, tol=1e-8, max_iterations=5000)
+    assert ours.objective <= problem.objective(theirs) * (1 + 1e-9)
+    np.testing.assert_allclose(ours.x, theirs, atol=2e-4)
