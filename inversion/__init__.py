@@ -9,6 +9,7 @@ from .direct import Direct
 from .driver import iterate, solve
 from .functionals import GroupNorm, Interval, SquaredNorm
 from .gradient_descent import GradientDescent
+from .hybrid_lsqr import HybridLSQR
 from .lbfgs import LBFGS
 from .lsqr import LSQR
 from .newton_cg import NewtonCG
@@ -28,6 +29,7 @@ __all__ = [
     "Direct",
     "GradientDescent",
     "GroupNorm",
+    "HybridLSQR",
     "Interval",
     "LeastSquares",
     "NewtonCG",

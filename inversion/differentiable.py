@@ -108,7 +108,7 @@ class Differentiable:
            search", SIAM J. Optim. 16 (2005), 170–192.
         """
         slope, slack = float(np.dot(gradient, d)), 10 * float(np.finfo(real_dtype(self.dtype)).eps) * abs(value)
-        t: float | None = 1.0
+        t = 1.0
         for _ in range(2):
             slope_t = float(np.dot(self.flat_gradient(x + t * d), d))
             if abs(slope_t) <= 0.8 * abs(slope) and self.flat_value(x + t * d) <= value + slack:
@@ -120,8 +120,8 @@ class Differentiable:
             # the caller is told by None
             warnings.filterwarnings("ignore", "The line search algorithm")
             warnings.filterwarnings("ignore", "Rounding errors prevent the line search")
-            t, *_ = scipy.optimize.line_search(self.flat_value, self.flat_gradient, x, d, gradient, value, maxiter=20)
-        return None if t is None else float(t)
+            found, *_ = scipy.optimize.line_search(self.flat_value, self.flat_gradient, x, d, gradient, value, maxiter=20)
+        return None if found is None else float(found)
 
     def _evaluate(self, vector: Any) -> None:
         if self._point is None or not np.array_equal(vector, self._point):

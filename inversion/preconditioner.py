@@ -131,7 +131,7 @@ def _into(M: Operator | None) -> Preconditioner | None:
     if M is None:
         return None
     # a SciPy operator takes flat vectors where ours keep the image's shape; both are views
-    return lambda s, out: M.apply(s.reshape(M.dims), out.reshape(M.dimsd))  # type: ignore[no-any-return]
+    return lambda s, out: M.apply(s.reshape(M.dims), out.reshape(M.dimsd))
 
 
 def _transforms(system: NormalEquations) -> Sequence[Fourier | Cosine]:
