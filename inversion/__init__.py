@@ -15,6 +15,7 @@ from .driver import iterate, solve
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, Interval, SquaredNorm
 from .gradient_descent import GradientDescent
+from .hybrid_lsqr import HybridLSQR
 from .lbfgs import LBFGS
 from .lsqr import LSQR
 from .newton_cg import NewtonCG
@@ -53,6 +54,7 @@ __all__ = [
     "GroupNorm",
     "Huber",
     "HuberLoss",
+    "HybridLSQR",
     "Interval",
     "KullbackLeibler",
     "LeastAbsolute",

@@ -17,7 +17,7 @@ from .plan import Algorithm, Plan, plan
 from .problem import Problem
 from .result import Result
 from .status import Status
-from .stops import Stop, diverging, not_finite, residual_below
+from .stops import Stop, diverging, not_finite, residual_below, stalled
 from .terms import Term
 from .weight_choice import choose
 from .weights import Rule
@@ -158,7 +158,7 @@ def run(
     for callback in callbacks:
         if hasattr(callback, "begin"):
             callback.begin(run)
-    status = _loop(run, callbacks, (not_finite, diverging(), *stops, residual_below(tol)), tol, start)
+    status = _loop(run, callbacks, (not_finite, diverging(), *stops, residual_below(tol), stalled), tol, start)
     state = run.state
     # a splitting method keeps to the bounds in the limit only
     x = problem.feasible(state.x)

@@ -145,6 +145,17 @@ def not_finite(state: Any) -> Status | None:
     )
 
 
+def stalled(state: Any) -> Status | None:
+    """Stop where the algorithm says that rounding hides any further descent."""
+    if not getattr(state, "stalled", False):
+        return None
+    return Status(
+        "stalled",
+        f"at a residual of {state.residual:.2e} rounding hides any further descent; the answer is as good as it gets",
+        True,
+    )
+
+
 def diverging() -> Stop:
     """Stop where the residual has grown by 10⁶ over the least so far."""
     least = np.inf
