@@ -162,7 +162,9 @@ class SplitBregman:
                 _balance(s, before)
         if balance:
             state.update.reweigh()
-        state.residual = float(np.sqrt(change / length)) if length > 0 else 0.0
+        moved = float(np.sqrt(change / length)) if length > 0 else 0.0
+        # an inexact x counts too
+        state.residual = max(moved, state.update.residual)
 
     def resumed(self, state: SplitBregmanState) -> None:
         """Bring what follows from the penalties to those of a state that was read from a file."""

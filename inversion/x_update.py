@@ -59,6 +59,9 @@ class ExactUpdate:
         Of x.
     """
 
+    #: of the linear system, relatively
+    residual = 0.0
+
     def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any) -> None:
         self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
         self.data = right_side(kept, transform)
@@ -146,6 +149,11 @@ class InnerCG:
         parts = [Quadratic(s.K, target, s.penalty) for s, target in zip(self.splits, self.targets, strict=True)]
         system = NormalEquations([*self.kept, *parts], self.x.shape, self.x.dtype)
         self.state: CGState = self.cg.start_on(system, self.x)
+
+    @property
+    def residual(self) -> float:
+        """Of the linear system, relatively."""
+        return self.state.residual
 
     def forward(self, x: Any) -> None:
         """Write K x of every split."""
