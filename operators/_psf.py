@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .transforms import Cosine
+
 
 def read_psf(psf: Any) -> Any:
     """Return `psf` in double precision; an error names what is wrong with it."""
@@ -61,3 +63,20 @@ def kernel_on_grid(
     kernel = np.zeros(kernel_shape, psf.dtype)
     np.add.at(kernel, np.ix_(*places), psf)
     return kernel
+
+
+def cosine_spectrum(psf: Any, axes: tuple[int, ...], center: tuple[int, ...], transform: Cosine) -> Any:
+    """Return the eigenvalues under reflection where the PSF is symmetric about its centre in each axis; else None."""
+    width = [(0, 0)] * psf.ndim
+    for axis, c in zip(axes, center, strict=True):
+        before, after = c, psf.shape[axis] - 1 - c
+        width[axis] = (max(after - before, 0), max(before - after, 0))
+    psf = np.pad(psf, width)
+    rounding = 4 * np.finfo(float).eps * np.abs(psf).max()
+    if any(np.abs(psf - np.flip(psf, axis)).max() > rounding for axis in axes):
+        return None
+    for axis in axes:
+        reach = psf.shape[axis] // 2
+        cosines = np.cos(np.multiply.outer(transform.frequencies(axis).ravel(), np.arange(-reach, reach + 1)))
+        psf = np.moveaxis(np.tensordot(cosines, psf, (1, axis)), 0, axis)
+    return psf

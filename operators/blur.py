@@ -9,7 +9,7 @@ import numpy as np
 
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
-from ._psf import kernel_on_grid, read_center, read_psf
+from ._psf import cosine_spectrum, kernel_on_grid, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
 from .boundaries import Extension
@@ -262,29 +262,12 @@ class Blur(Operator):
         if transform.dims != self.dims or not set(self.axes) <= set(transform.axes) or mixed & set(transform.axes):
             return None
         if isinstance(transform, Cosine) and self.boundary == "reflect":
-            return self._cosine_symbol(transform)
+            return cosine_spectrum(self._psf_on_all_axes(), self.axes, self.center, transform)
         if not isinstance(transform, Fourier) or self.boundary != "periodic" or (transform.real and self.dtype.kind == "c"):
             return None
         kernel = self._kernel(self.dims, [0] * len(self.dims))
         axes = tuple(axis for axis in transform.axes if axis in self.axes)
         return Fourier(kernel.shape, axes, real=transform.real and transform.axes[-1] in axes).forward(kernel)
-
-    def _cosine_symbol(self, transform: Cosine) -> Any:
-        """Return the eigenvalues under reflection where the PSF is symmetric about its centre in each axis; else None."""
-        psf = self._psf_on_all_axes()
-        width = [(0, 0)] * psf.ndim
-        for axis, c in zip(self.axes, self.center, strict=True):
-            before, after = c, psf.shape[axis] - 1 - c
-            width[axis] = (max(after - before, 0), max(before - after, 0))
-        psf = np.pad(psf, width)
-        rounding = 4 * np.finfo(float).eps * np.abs(psf).max()
-        if any(np.abs(psf - np.flip(psf, axis)).max() > rounding for axis in self.axes):
-            return None
-        for axis in self.axes:
-            reach = psf.shape[axis] // 2
-            cosines = np.cos(np.multiply.outer(transform.frequencies(axis).ravel(), np.arange(-reach, reach + 1)))
-            psf = np.moveaxis(np.tensordot(cosines, psf, (1, axis)), 0, axis)
-        return psf
 
     def split(self) -> tuple[Crop, Blur] | None:
         if self.boundary != "unknown":
