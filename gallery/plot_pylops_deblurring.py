@@ -166,7 +166,7 @@ print(tv_problem)
 print(f"Objective by PyLops: {tv_problem.objective(tv_pylops):.0f}; by unblur: {tv_problem.objective(tv_unblur):.0f}")
 
 # %%
-# The objective tells what the eye cannot: PyLops's answer is some way from the minimum still, and so is its image. Both run
+# The objective shows that PyLops's answer is some way from the minimum still, and its image shows it too. Both run
 # fifty iterations. The difference is in the penalty, which PyLops ties to the weight through ε and unblur chooses from the
 # scale of the data, in over-relaxation, and in the inner solver, which unblur preconditions by the nearest operator that
 # a Fourier transform diagonalises.
