@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from unblur.operators import Gradient, Operator, Stack, aslinearoperator
+from unblur.operators import Gradient, Identity, Operator, Stack, aslinearoperator
 from unblur.operators._arguments import read_axes
 
 from .functionals import GroupNorm, SquaredNorm
 from .penalties import Differentiable, ImplicitPrior, PowerNorm
 from .sliding_dct import sliding_dct
-from .terms import Term, name_of
+from .terms import Term, name_of, read_samples
 
 
 class Tikhonov(Term):
@@ -212,6 +212,9 @@ class Smooth(Term):
         Takes the same, returns ∇f as an array of that shape. An array that NumPy can read will do: one of JAX or PyTorch.
     A : operator or matrix, optional
         By default the identity.
+    data : array of shape ``A.dimsd``, or flat, optional
+        What `value` compares A x with, where the term is one of data: the problem takes from it the shape of x, the
+        precision, and where to start. `value` and `gradient` are given A x, not A x − data.
     lipschitz : float, optional
         A Lipschitz constant of ∇f, where it is known; without, first-order methods find their step by trial.
     convex : bool
@@ -222,15 +225,22 @@ class Smooth(Term):
     TypeError
         If `value` or `gradient` is not callable.
     ValueError
-        If `lipschitz` is negative or not finite.
+        If `lipschitz` is negative or not finite, if shapes do not fit, or if `data` is not finite.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from unblur.inversion import Smooth
+    >>> from unblur.inversion import Smooth, solve
     >>> term = Smooth(lambda z: np.sum(np.log(np.cosh(z))), np.tanh, np.eye(2), lipschitz=1)
     >>> term.gradient(np.zeros(2))
     array([0., 0.])
+
+    A whole loss, written by hand or differentiated by another library, with the data that it knows:
+
+    >>> y = np.array([1.0, 3.0])
+    >>> loss = Smooth(lambda x: np.sum(np.cosh(x - y)), lambda x: np.sinh(x - y), data=y)
+    >>> solve(loss, x0=np.zeros(2), tol=1e-9).x.round(6).tolist()
+    [1.0, 3.0]
     """
 
     def __init__(
@@ -239,6 +249,7 @@ class Smooth(Term):
         gradient: Callable[[Any], Any],
         A: Any = None,
         *,
+        data: Any = None,
         lipschitz: float | None = None,
         convex: bool = True,
     ) -> None:
@@ -247,7 +258,19 @@ class Smooth(Term):
                 raise TypeError(f"{name} is {function!r}; give a function of one array")
         if lipschitz is not None and not 0 <= lipschitz < np.inf:
             raise ValueError(f"lipschitz is {lipschitz!r}; give a finite number, 0 or more, or None where it is not known")
+        self.carries_data = data is not None
+        if self.carries_data and A is None:
+            A = Identity(np.shape(data))
         super().__init__(Differentiable(value, gradient, lipschitz, convex), A)
+        self.data = read_samples(data, self.operator, "data") if self.carries_data else None
+
+    @property
+    def target(self) -> Any:
+        return self.data
+
+    def with_data(self, y: Any) -> Self:
+        """Refuse: `value` holds its data itself."""
+        raise TypeError(f"{self!r} cannot take other data, which its function holds; make a new Smooth")
 
     def formula(self) -> str:
         f = self.functional.function  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from unblur.inversion import (
     LeastSquares,
     NewtonCG,
     Problem,
+    Smooth,
     Term,
     Tikhonov,
     TotalVariation,
@@ -246,3 +247,34 @@ def test_products_by_the_hessian_are_those_of_the_dense_one(dtype):
 def test_bad_options_are_refused_by_name(make, error_type, name):
     with pytest.raises(error_type, match=name):
         make()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_whole_loss_of_ones_own(dtype):
+    """A problem of one `Smooth` term with its data is solved as the same declared by terms."""
+    A = Blur(PSF, (7, 6), boundary="mirror")
+    y = np.random.default_rng(0).normal(size=A.dimsd).astype(dtype)
+    declared = LeastSquares(A, y) + 0.1 * Tikhonov(Identity(A.dims))
+    loss = Smooth(declared.objective, declared.gradient, data=y)
+    result = solve(loss, LBFGS(), tol=1e-6 if dtype is np.float64 else 1e-4)
+    assert result.x.dtype == dtype
+    assert error(result.x, solve(declared, LBFGS(), tol=1e-7).x) < 1e-3
+    assert plan(loss).algorithm == LBFGS()
+
+
+def test_a_smooth_term_of_data_behind_an_operator():
+    A = Blur(PSF, (7, 6), boundary="unknown")
+    y = np.random.default_rng(0).normal(size=A.dimsd)
+    term = Smooth(lambda z: 0.5 * np.sum((z - y) ** 2), lambda z: z - y, A, data=y.ravel())
+    problem, expected = (data + Tikhonov(Identity(A.dims)) for data in (term, LeastSquares(A, y)))
+    assert problem.dims == A.dims
+    assert error(solve(problem, LBFGS(), tol=1e-8).x, solve(expected, LBFGS(), tol=1e-8).x) < 1e-6
+    np.testing.assert_array_equal(problem.initial(), expected.initial())
+    with pytest.raises(TypeError, match="make a new Smooth"):
+        problem.with_data(y)
+
+
+@pytest.mark.parametrize(("data", "match"), [(np.ones(5), "data has shape"), (np.full((7, 6), np.nan), "data holds NaN")])
+def test_smooth_refuses_data_that_do_not_fit(data, match):
+    with pytest.raises(ValueError, match=match):
+        Smooth(np.sum, np.ones_like, Identity((7, 6)), data=data)
