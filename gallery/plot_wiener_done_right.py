@@ -211,7 +211,7 @@ def overlay(x):
     return np.stack([first, second, second], axis=-1)
 
 
-detail = (slice(155, 200), slice(440, 505))
+detail = (slice(125, 175), slice(340, 412))
 seams = {name: overlay(placement[name])[detail] for name in ("right", "off by one", "in the corner")}
 show(seams, 3, "Overlay: original in red, restored in cyan", merit=False)
 
@@ -312,7 +312,7 @@ panels[0].plot(distance, unblur.edgetaper(ramp, kernel)[rows // 2], label="a ram
 panels[0].plot(distance, ramp[0], ":", label="the ramp")
 panels[0].set_title("Along a row")
 panels[0].set_xlabel("column")
-panels[0].legend()
+panels[0].legend(loc="lower center")
 for name in ("as it is", "window to black", "reflected, then filtered", "edgetaper", "inverse crime"):
     error = np.sqrt(np.mean((np.clip(ways[name], 0, 1) - original) ** 2, axis=(0, 2)))
     panels[1].semilogy(distance, ndimage.uniform_filter1d(error, 9), label=name)
