@@ -8,3 +8,4 @@ from .classical import wiener as wiener
 from .restoration import Restoration as Restoration
 from .restoration import deblur as deblur
 from .restoration import restore as restore
+from .tapering import edgetaper as edgetaper

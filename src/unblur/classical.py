@@ -11,7 +11,7 @@ from unblur.inversion import Direct, LeastSquares, Tikhonov, solve
 from unblur.inversion.noise import estimate_sigma
 from unblur.operators import Blur, Fourier, Identity, symbol
 
-from .intensity import from_working, to_working
+from .intensity import from_working, rounding_sigma, to_working
 from .restoration import read_image_axes, read_psf
 from .weights import signal_to_noise
 
@@ -99,7 +99,8 @@ def wiener(image: Any, psf: Any, *, snr: float | None = None, axes: int | Sequen
         raise ValueError(f"snr is {snr!r}; give a finite number above 0, or None to have it estimated")
     A, K, y = _periodic(image, psf, axes)
     if snr is None:
-        snr = signal_to_noise(y, estimate_sigma(y, A.axes), A.axes)
+        sigma = max(estimate_sigma(y, A.axes), rounding_sigma(np.asarray(image).dtype))
+        snr = signal_to_noise(y, sigma, A.axes)
     mean = y.mean()
     problem = LeastSquares(K, A.extend(y - mean)) + Tikhonov(Identity(K.dims)) * (1 / snr)
     x = solve(problem, Direct()).x + mean

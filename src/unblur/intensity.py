@@ -49,3 +49,9 @@ def from_working(x: Any, dtype: Any) -> Any:
 def maximum(dtype: Any) -> int:
     """Return the largest sample of an integer or boolean type."""
     return 1 if np.dtype(dtype).kind == "b" else int(np.iinfo(dtype).max)
+
+
+def rounding_sigma(dtype: Any) -> float:
+    """Return the standard deviation, in working units, of what rounding to samples of `dtype` added; 0 for floats."""
+    dtype = np.dtype(dtype)
+    return 0.0 if dtype.kind == "f" else float(1 / (maximum(dtype) * np.sqrt(12)))

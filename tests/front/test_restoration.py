@@ -162,3 +162,14 @@ def test_bad_filter_options_are_refused_by_name():
         unblur.inverse_filter(np.ones((9, 9)), np.ones((3, 3)), floor=1)
     with pytest.raises(ValueError, match="snr is 0"):
         unblur.wiener(np.ones((9, 9)), np.ones((3, 3)), snr=0)
+
+
+def test_rounding_to_integers_is_noise_that_is_not_overlooked(coffee):
+    # a strong blur of a picture with flat parts: most neighbours round to the same level, and the estimate sees too little
+    h = psf.gaussian(6)
+    y, truth = blurred(coffee[..., 0], h, 0)
+    y = np.rint(255 * y).astype(np.uint8)
+    restoration = unblur.restore(y, h)
+    assert restoration.sigma >= 1 / (255 * np.sqrt(12))
+    assert unblur.restore(y / 255, h).sigma < restoration.sigma
+    assert peak_signal_noise_ratio(truth, unblur.wiener(y, h) / 255, data_range=1) > 19
