@@ -39,7 +39,7 @@ demo: $(VENV)/user
 	$(BIN)/unblur demo --output demo
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
@@ -59,10 +59,10 @@ test-lowest:
 	test -d $(VENV)/lowest || $(PYTHON) -m venv $(VENV)/lowest
 	$(VENV)/lowest/bin/python -m pip install -qq --upgrade pip
 	$(VENV)/lowest/bin/python -m pip install -qq --constraint .ci/lowest.txt --editable '.[test]'
-	$(VENV)/lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
+	$(VENV)/lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 ci-full: ci test-lowest
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m slow
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m slow
 	$(BIN)/unblur demo --output demo
 
 # The picture in the README.

@@ -43,7 +43,7 @@ OPERATORS = {
     "functions that give views": from_functions(lambda x: x.T, lambda y: y.T, (3, 4), (4, 3)),
     "scaled": aslinearoperator(2 * Blur(PSF, DIMS, boundary="zero")),
     "PyLops": aslinearoperator(pylops.FirstDerivative(DIMS, axis=0, dtype="float64")),
-    "sparse": aslinearoperator(scipy.sparse.random_array((7, 9), density=0.4, rng=1)),
+    "sparse": aslinearoperator(scipy.sparse.csr_array(np.random.default_rng(1).binomial(3, 0.2, size=(7, 9)).astype(float))),
 }
 operators = pytest.mark.parametrize("name", OPERATORS)
 

@@ -51,7 +51,7 @@ SOUND = {
     "PyLops's real part": Blur(PSF * (1 + 2j), DIMS, boundary="periodic").toreal(),
     "VStack": pylops.VStack([Blur(PSF, DIMS, boundary="periodic"), Identity(DIMS)]),
     "SciPy": scipy.sparse.linalg.aslinearoperator(MATRIX),
-    "sparse": scipy.sparse.random_array((7, 9), density=0.4, rng=1),
+    "sparse": scipy.sparse.csr_array(np.random.default_rng(1).binomial(3, 0.2, size=(7, 9)).astype(float)),
     "dense": MATRIX,
     "complex matrix": MATRIX * 1j,
     "zero": np.zeros((3, 4)),
