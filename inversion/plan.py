@@ -35,15 +35,15 @@ class Algorithm(Protocol):
 
 
 # The closed form first; a denoiser where there is one; splitting with an exact x-update; linear systems by iteration;
-# splitting with inner iterations; one prox on x; smooth problems; and last what takes anything convex.
+# splitting with inner iterations; smooth problems; one prox on x; and last what takes anything convex.
 _CANDIDATES: tuple[Algorithm, ...] = (
     Direct(),
     PlugAndPlay(),
     SplitBregman(inner_iterations=0),
     CG(preconditioner="auto"),
     SplitBregman(),
-    ProximalGradient(),
     LBFGS(),
+    ProximalGradient(),
     PrimalDual(),
 )
 
