@@ -25,7 +25,7 @@ def tikhonov_weight(y: Any, sigma: float, axes: tuple[int, ...]) -> float:
     .. math:: \lambda = \frac{1}{30} \, \sigma^2 \Big/ \overline{|\partial y|^2}
 
     The mean over pixels and directions is that of the blurred image, less what noise adds to it. The blur has lowered
-    it; the factor makes up for that, and was fitted on photographs that no figure in this project is reported on.
+    it; the factor makes up for that, and was fitted on five images of scikit-image (camera, coffee, cell, chelsea, moon).
     """
     return sigma**2 / (30 * _slope(y, sigma, axes))
 
@@ -34,7 +34,8 @@ def signal_to_noise(y: Any, sigma: float, axes: tuple[int, ...]) -> float:
     """Return the ratio of variances for a Wiener filter that takes the image for white.
 
     Images are not white: their variance is that of the low frequencies, the variance of their differences that of the
-    high ones. The geometric mean of the two stands in between.
+    high ones. The geometric mean of the two stands in between; it was compared with the best ratio on scikit-image's
+    astronaut, coffee, camera and chelsea.
     """
     variance = max(float(np.var(y, dtype=np.float64)) - sigma**2, 0.0)
     return max(float(np.sqrt(variance * _slope(y, sigma, axes))) / sigma**2, 1.0)
