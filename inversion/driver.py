@@ -101,7 +101,7 @@ def solve(
     )
 
 
-def iterate(algorithm: Algorithm, problem: Problem, x0: Any = None) -> Iterator[Any]:
+def iterate(algorithm: Algorithm, problem: Problem | Term, x0: Any = None) -> Iterator[Any]:
     """Yield the state of `algorithm` after each step, without end; the same object every time.
 
     Examples
@@ -116,7 +116,7 @@ def iterate(algorithm: Algorithm, problem: Problem, x0: Any = None) -> Iterator[
     >>> residuals[-1] < residuals[0]
     True
     """
-    state = algorithm.start(problem, x0)
+    state = algorithm.start(Problem((problem,)) if isinstance(problem, Term) else problem, x0)
     while True:
         algorithm.step(state)
         yield state

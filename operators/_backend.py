@@ -1,7 +1,6 @@
-"""Where arrays and FFTs come from, and how many threads they may use.
+"""Where FFTs come from, how many threads they may use, and in which precision arrays are computed with.
 
-Every other module asks here. Today the answer is NumPy with ``scipy.fft``; another array
-library is one more entry in `namespace` and `fft_namespace`.
+FFTs are asked for here; arrays are NumPy's throughout.
 """
 
 from __future__ import annotations
@@ -15,11 +14,6 @@ import numpy as np
 import scipy.fft
 
 _workers: int | None = None
-
-
-def namespace(*arrays: Any) -> ModuleType:
-    """Return the array library that `arrays` belong to."""
-    return np
 
 
 def fft_namespace(*arrays: Any) -> ModuleType:

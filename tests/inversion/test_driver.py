@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
 
-from unblur.inversion import Direct, LeastSquares, Problem, Record, SplitBregman, Status, Tikhonov, TotalVariation, plan, solve
+from unblur.inversion import (
+    CG,
+    Direct,
+    LeastSquares,
+    Problem,
+    Record,
+    SplitBregman,
+    Status,
+    Tikhonov,
+    TotalVariation,
+    iterate,
+    plan,
+    solve,
+)
 from unblur.operators import Blur
 
 
@@ -101,3 +114,11 @@ def test_result_plots(problem):
     ax = result.plot()
     assert ax.get_lines()[0].get_ydata().size == result.iterations
     plt.close(ax.figure)
+
+
+def test_a_single_term_is_a_problem_to_solve_and_to_iterate():
+    term = LeastSquares(np.diag([1.0, 2.0]), np.array([3.0, 4.0]))
+    states = iterate(CG(), term)
+    next(states)
+    np.testing.assert_allclose(next(states).x, [3, 2])
+    np.testing.assert_allclose(solve(term, tol=1e-12).x, [3, 2])
