@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import scipy.special
@@ -11,6 +11,9 @@ import scipy.special
 from unblur.operators._backend import real_dtype, sum_of_squares
 
 from .functionals import rounding
+
+if TYPE_CHECKING:
+    from .splitting import FusedStep, Split
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ class KullbackLeibler:
             return u
         out[...] = u
         return out
+
+    def fused(self, split: Split) -> FusedStep | None:
+        from .fused import pointwise
+
+        return pointwise(split, "POISSON", self.counts, self.weights, background=self.background)
 
     def gradient(self, z: Any) -> Any:
         slope = 1 - self.ratio(z)

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
 from unblur.operators._backend import real_dtype, sum_of_squares
+
+if TYPE_CHECKING:
+    from .splitting import FusedStep, Split
 
 
 class Functional(Protocol):
@@ -119,6 +122,11 @@ class SquaredNorm:
             return np.inf
         return 0.5 * sum_of_squares(p, np.divide(1, self.weights, out=np.zeros_like(self.weights), where=counts))
 
+    def fused(self, split: Split) -> FusedStep | None:
+        from .fused import pointwise
+
+        return pointwise(split, "LEAST_SQUARES", split.term.offset, self.weights)
+
     def project_dual(self, p: Any) -> Any:
         """Return the nearest `p` at which the conjugate is finite."""
         return p if self.weights is None else np.where(self.weights > 0, p, 0)
@@ -162,6 +170,11 @@ class GroupNorm:
             np.multiply(z[slab], factor, out=out[slab])
         return out
 
+    def fused(self, split: Split) -> FusedStep | None:
+        from .fused import differences
+
+        return differences(split, self.axes)
+
     def subgradient(self, z: Any) -> Any:
         """Return z_g / ‖z_g‖₂, the gradient where there is one, and 0 where z_g = 0."""
         size = self.magnitude(z)
@@ -203,6 +216,11 @@ class Interval:
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         return np.clip(z, self.low, self.high, out=out)
+
+    def fused(self, split: Split) -> FusedStep | None:
+        from .fused import pointwise
+
+        return pointwise(split, "BOUNDS", bounds=self.bounds)
 
     def conjugate(self, p: Any) -> float:
         slack = rounding(p) * float(np.abs(p).max(initial=0))

@@ -47,6 +47,43 @@ def reciprocal(terms: list[Term], extra: Any, transform: Fourier | Cosine, dtype
     return np.where(zero, 0, 1 / np.where(zero, 1, total)).astype(real_dtype(dtype))
 
 
+class Division:
+    r"""The division of spectra that solves for x, and the products that follow where blurs are split off.
+
+    .. math:: X \leftarrow \frac{X + \sum_s \bar h_s Z_s + R}{\sum_t w_t \, g_t}, \qquad Z_s \leftarrow h_s X
+
+    Parameters
+    ----------
+    transform : Fourier or Cosine
+    right_side : array or 0
+        R.
+    inverse : array
+        One over the denominator.
+    symbols : list of array
+        h of every blur that is split off.
+    """
+
+    def __init__(self, transform: Fourier | Cosine, right_side: Any, inverse: Any, symbols: list[Any]) -> None:
+        self.shape, self.right_side, self.inverse, self.symbols = transform.shape, right_side, inverse, symbols
+        from .fused import division
+
+        self._fused = division(transform.shape, right_side, inverse, symbols)
+
+    def __call__(self, X: Any, Z: list[Any]) -> Any:
+        """Return X and change `Z`, both in place; X may be None, for 0."""
+        if self._fused is not None and X is not None:
+            return self._fused(X, Z)
+        if X is None:
+            X = np.zeros(self.shape, np.result_type(self.inverse, self.right_side, *Z))
+        for h, z in zip(self.symbols, Z, strict=True):
+            X += h.conj() * z
+        X += self.right_side
+        X *= self.inverse
+        for h, z in zip(self.symbols, Z, strict=True):
+            np.multiply(h, X, out=z)
+        return X
+
+
 def in_precision(symbol: Any, dtype: Any) -> Any:
     """Return a symbol in the precision of `dtype`; a real one stays real."""
     real = real_dtype(dtype)

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unblur.operators import Cosine, Fourier, aslinearoperator, gram_symbol, norm_bound, split
-from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .preconditioner import check_preconditioner
 from .problem import Problem
 from .quadratic import UnsolvableError, transforms
+from .splitting import Split, Sums
 from .terms import Term
-from .x_update import ExactUpdate, InnerCG, Split
+from .x_update import ExactUpdate, InnerCG
 
 # rarer and rarer, and not for ever: with penalties that keep changing nothing need converge
 _BALANCED = frozenset(5 * 2**k for k in range(6))
@@ -131,44 +131,32 @@ class SplitBregman:
             update = InnerCG(kept, splits, x, self.inner_iterations, self.preconditioner)
         else:
             update = ExactUpdate(transform, kept, splits, problem.dtype)
-        update.forward(x)
-        for s in splits:
-            s.u = s.Kx.copy()
-            s.v = s.prox(s.u, np.empty_like(s.u))
-            s.u -= s.v
+        update.begin(x)
         return SplitBregmanState(x, splits, update)
 
     def step(self, state: SplitBregmanState) -> None:
         """Advance `state` by one iteration."""
-        state.x = state.update.minimise(state.x)
         state.iteration += 1
         balance = self.balancing and state.iteration in _BALANCED
-        change = length = 0.0
-        for s in state.splits:
-            # h = α K x + (1 − α) v
-            h = s.Kx
-            h -= s.v
-            change += s.penalty * sum_of_squares(h)
-            h *= self.relaxation
-            h += s.v
-            # v ← prox(h + u),  u ← u + h − v
-            s.u += h
-            length += s.penalty * sum_of_squares(s.u)
-            before = h.copy() if balance else None
-            s.prox(s.u, out=h)
-            s.v, s.Kx = h, s.v
-            s.u -= s.v
-            if before is not None:
-                _balance(s, before)
-        if balance:
-            state.update.reweigh()
+        state.x = state.update.minimise(state.x)
+        # of every split: h = α K x + (1 − α) v,  v ← prox(h + u),  u ← u + h − v
+        sums = state.update.advance(state.x, self.relaxation, measure=balance)
+        change, length = (sum(s.penalty * squares[i] for s, squares in zip(state.splits, sums, strict=True)) for i in (0, 1))
         moved = float(np.sqrt(change / length)) if length > 0 else 0.0
         # an inexact x counts too
         state.residual = max(moved, state.update.residual)
+        if balance:
+            for s, squares in zip(state.splits, sums, strict=True):
+                _balance(s, squares, self.relaxation)
+            state.update.reweigh()
+            state.update.advance(state.x, 0.0)
 
     def resumed(self, state: SplitBregmanState) -> None:
         """Bring what follows from the penalties to those of a state that was read from a file."""
+        for s in state.splits:
+            s.resumed()
         state.update.reweigh()
+        state.update.advance(state.x, 0.0)
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
@@ -223,20 +211,15 @@ class SplitBregman:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
 
-def _balance(s: Split, h: Any) -> None:
+def _balance(s: Split, squares: Sums, relaxation: float) -> None:
     """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold."""
-    h -= s.v
-    s.Kx -= s.v  # v of the iteration before
-    sizes = [np.sqrt(sum_of_squares(a)) for a in (h, s.v, s.Kx, s.u)]
-    if min(sizes) == 0:
+    # Δw = Δu + Δv, of which the two are nearly orthogonal
+    primal = relaxation**2 * squares.change - squares.moved
+    if min(primal, squares.moved, squares.v, squares.u) <= 0:
         return
-    primal, v, dual, u = sizes
-    ratio = (primal / v) / (dual / u)
-    if 0.1 <= ratio <= 10:
-        return
-    factor = float(np.clip(np.sqrt(ratio), 0.1, 10))
-    s.penalty *= factor
-    s.u /= factor
+    ratio = np.sqrt((primal / squares.v) / (squares.moved / squares.u))
+    if not 0.1 <= ratio <= 10:
+        s.reweigh(float(np.clip(np.sqrt(ratio), 0.1, 10)))
 
 
 def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:

@@ -144,6 +144,11 @@ class Term:
         linear = 0.0 if self.offset is None else float(np.vdot(p.astype(np.result_type(p, np.float64)), self.offset).real)
         return self.weight * float(self.functional.conjugate(p / self.weight)) + linear  # type: ignore[attr-defined]
 
+    def fused_step(self, split: Any) -> Any:
+        """Return split Bregman's step for this term in one pass over memory, where its functional has one; else None."""
+        fused = getattr(self.functional, "fused", None)
+        return None if fused is None else fused(split)
+
     @property
     def box(self) -> tuple[float, float] | None:
         """The bounds of x where the term is nothing but that; else None."""

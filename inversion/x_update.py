@@ -5,44 +5,17 @@ r"""The x-update of split Bregman: a linear system, solved exactly in a spectrum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from unblur.operators import Cosine, Fourier, Operator, gram_symbol, symbol
+from unblur.operators import Cosine, Fourier, gram_symbol, symbol
 
 from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
-from .quadratic import in_precision, reciprocal, right_side
+from .quadratic import Division, in_precision, reciprocal, right_side
+from .splitting import Split, Sums
 from .terms import Term
-
-
-@dataclass(slots=True)
-class Split:
-    """One term w f(M K x − b), of which v = K x is split off with a penalty."""
-
-    index: int  #: of the term in the problem
-    term: Term
-    K: Operator
-    M: Operator | None  #: selects samples; None for all
-    penalty: float = np.nan  #: ρ
-    Kx: Any = None  #: K x, then work space
-    v: Any = None  #: the split variable
-    u: Any = None  #: the scaled dual variable
-
-    def prox(self, w: Any, out: Any) -> Any:
-        """Write to `out` the prox of w f(M · − b) at `w`; where M selects samples, it moves only those."""
-        if self.M is None:
-            return self.term.prox(w, 1 / self.penalty, out)
-        np.copyto(out, w)
-        if hasattr(self.M, "view"):
-            chosen = self.M.view(out)
-            self.term.prox(chosen, 1 / self.penalty, chosen)
-        else:
-            chosen = self.M.apply(w)
-            out += self.M.apply_adjoint(self.term.prox(chosen.copy(), 1 / self.penalty, np.empty_like(chosen)) - chosen)
-        return out
 
 
 class ExactUpdate:
@@ -64,60 +37,58 @@ class ExactUpdate:
 
     def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any) -> None:
         self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
-        self.data = right_side(kept, transform)
-        self.reweigh()
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not
-        found = (symbol(s.K, transform) if s.K.ffts else None for s in splits)
-        self.symbols = [None if h is None else in_precision(h, dtype) for h in found]
-        self.conjugates = [None if h is None else h.conj() for h in self.symbols]
-        # work space: arrays of the shape of x for what adjoints give, and a spectrum
-        self.gathered, self.part = (np.empty(transform.dims, dtype) for _ in range(2))
-        self.product: Any = None
+        symbols = ((s, symbol(s.K, transform) if s.K.ffts else None) for s in splits)
+        self.behind = [(s, in_precision(h, dtype)) for s, h in symbols if h is not None]
+        self.beside = [s for s in splits if all(s is not other for other, _ in self.behind)]
+        for s in self.beside:
+            s.L = s.K
+        self.right_side = right_side(kept, transform)
+        self.reweigh()
 
     def reweigh(self) -> None:
         """Take the penalties as they are now."""
         gram = sum(s.penalty * gram_symbol(s.K, self.transform) for s in self.splits)
-        self.inverse = reciprocal(self.kept, gram, self.transform, self.dtype)
+        inverse = reciprocal(self.kept, gram, self.transform, self.dtype)
+        self.division = Division(self.transform, self.right_side, inverse, [h for _, h in self.behind])
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split]) -> int:
         """Return the FFTs of one update."""
         return 2 + 2 * sum(s.K.ffts > 0 and symbol(s.K, transform) is not None for s in splits)
 
-    def forward(self, x: Any) -> None:
-        """Write K x of every split."""
+    def begin(self, x: Any) -> None:
+        """Set out from `x`."""
         spectrum = self.transform.forward(x)
-        self.product = np.empty_like(spectrum)
-        for s, h in zip(self.splits, self.symbols, strict=True):
-            s.Kx = s.K.apply(x, s.Kx) if h is None else self.transform.inverse(np.multiply(h, spectrum, out=self.product))
+        for s, h in self.behind:
+            s.begin(self.transform.inverse(h * spectrum))
+        for s in self.beside:
+            s.begin(s.K.apply(x))
+        # an iteration that moves nothing gives what the first update needs
+        self.gathered = np.empty(self.transform.dims, self.dtype)
+        self.targets = [s.w.copy() for s, _ in self.behind]
+        self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:
-        """Return the minimiser, and write its K x of every split; `x` is where the iteration stands."""
-        F, spectrum, gathered = self.transform, None, None
-        for s, h in zip(self.splits, self.conjugates, strict=True):
-            target = np.subtract(s.v, s.u, out=s.Kx)
-            target *= s.penalty
-            if h is not None:
-                np.multiply(F.forward(target), h, out=self.product)
-                spectrum = self.product.copy() if spectrum is None else np.add(spectrum, self.product, out=spectrum)
-            elif gathered is None:
-                gathered = s.K.apply_adjoint(target, self.gathered)
+        """Return the minimiser, and write its K x where they come from the spectrum; `x` is where the iteration stands."""
+        F = self.transform
+        spectrum = F.forward(self.gathered) if self.beside else None
+        products = [F.forward(target) for target in self.targets]
+        spectrum = self.division(spectrum, products)
+        self.targets = [F.inverse(product) for product in products]
+        return F.inverse(spectrum)
+
+    def advance(self, x: Any, relaxation: float, measure: bool = False) -> list[Sums]:
+        """Advance every split, and gather Σ ρ Kᴴ (v − u)."""
+        add, sums = False, []
+        for s in self.splits:
+            if s.L is None:
+                target = self.targets[next(i for i, (other, _) in enumerate(self.behind) if other is s)]
+                sums.append(s.advance(target, relaxation, target, s.penalty, measure=measure))
             else:
-                gathered += s.K.apply_adjoint(target, self.part)
-        if gathered is not None:
-            spectrum = F.forward(gathered) if spectrum is None else np.add(spectrum, F.forward(gathered), out=spectrum)
-        if spectrum is None:
-            spectrum = np.zeros_like(self.product)
-        spectrum += self.data
-        spectrum *= self.inverse
-        for s, h in zip(self.splits, self.symbols, strict=True):
-            if h is not None:
-                s.Kx = F.inverse(np.multiply(h, spectrum, out=self.product))
-        x = F.inverse(spectrum)
-        for s, h in zip(self.splits, self.symbols, strict=True):
-            if h is None:
-                s.K.apply(x, s.Kx)
-        return x
+                sums.append(s.advance(x, relaxation, self.gathered, s.penalty, add, measure))
+                add = True
+        return sums
 
 
 class InnerCG:
@@ -155,15 +126,14 @@ class InnerCG:
         """Of the linear system, relatively."""
         return self.state.residual
 
-    def forward(self, x: Any) -> None:
-        """Write K x of every split."""
+    def begin(self, x: Any) -> None:
+        """Set out from `x`."""
         for s in self.splits:
-            s.Kx = s.K.apply(x, s.Kx)
+            s.begin(s.K.apply(x))
+        self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:
-        """Return the minimiser, nearly, and write its K x of every split."""
-        for s, target in zip(self.splits, self.targets, strict=True):
-            np.subtract(s.v, s.u, out=target)
+        """Return the minimiser, nearly; `x` is where the iteration stands, and is overwritten."""
         np.copyto(self.state.x, x)
         self.cg.restart(self.state)
         # a tenth of what is left is enough: the next update goes on from here
@@ -173,5 +143,12 @@ class InnerCG:
                 break
             self.cg.step(self.state)
         np.copyto(x, self.state.x)
-        self.forward(x)
         return x
+
+    def advance(self, x: Any, relaxation: float, measure: bool = False) -> list[Sums]:
+        """Advance every split, and write the v − u that K x should come near."""
+        sums = []
+        for s, target in zip(self.splits, self.targets, strict=True):
+            s.K.apply(x, target)
+            sums.append(s.advance(target, relaxation, target, 1.0, measure=measure))
+        return sums

@@ -71,6 +71,15 @@ class Stack(Operator):
             total = total + gram
         return total
 
+    @property
+    def forward_differences(self) -> tuple[tuple[int, ...], tuple[float, ...], bool] | None:
+        """The axes, the scales and whether all are periodic, where all parts are forward differences; else None."""
+        found = [getattr(A, "forward_differences", None) for A in self.operators]
+        if None in found or len({periodic for *_, periodic in found}) != 1:  # type: ignore[misc]
+            return None
+        axes, scales, ends = zip(*found, strict=True)
+        return sum(axes, ()), sum(scales, ()), ends[0]
+
     def norm_bound(self) -> float | None:
         bounds = [structure.norm_bound(A) for A in self.operators]
         return None if None in bounds else float(np.sqrt(np.sum(np.square(bounds))))  # type: ignore[arg-type]

@@ -122,6 +122,14 @@ class Stencil(Operator):
 
     # -- structure ----------------------------------------------------------------------------------
 
+    @property
+    def forward_differences(self) -> tuple[tuple[int, ...], tuple[float, ...], bool] | None:
+        """The axes, the scales, and whether the last sample meets the first rather than itself; None for other stencils."""
+        if self.taps != {0: -1, 1: 1}:
+            return None
+        periodic = self._continues("periodic")
+        return (self.axes, (self.scale,), periodic) if periodic or self._continues("nearest") else None
+
     def _continues(self, boundary: str) -> bool:
         """Whether the samples outside are those of another boundary: with one of them, reflect and nearest are one."""
         n = self.dims[self.axis]

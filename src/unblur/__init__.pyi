@@ -9,3 +9,5 @@ from .restoration import Restoration as Restoration
 from .restoration import deblur as deblur
 from .restoration import restore as restore
 from .tapering import edgetaper as edgetaper
+from .threads import get_workers as get_workers
+from .threads import set_workers as set_workers

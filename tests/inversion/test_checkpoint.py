@@ -172,7 +172,7 @@ def test_a_diverging_run_stops_with_its_last_finite_iterate(problem):
         def step(self, state):
             super().step(state)
             for split in state.splits:
-                split.u *= -1e9
+                split.w *= -1e9
 
     with np.errstate(all="ignore"):
         result = solve(problem, Explosive(), tol=0)

@@ -147,10 +147,10 @@ def test_float32_all_the_way(scene, boundary):
     A = Blur(np.full((3, 3), 1 / 9), scene.shape, boundary=boundary)
     problem = LeastSquares(A, scene.astype(np.float32)) + 0.01 * TotalVariation() + Box(0, 1)
     state = next(iterate(SplitBregman(), problem))
-    arrays = [state.x, state.update.inverse, *(a for s in state.splits for a in (s.u, s.v, s.Kx, s.K.apply(state.x)))]
+    arrays = [state.x, state.update.division.inverse, *(a for s in state.splits for a in (s.w, s.u, s.v, s.K.apply(state.x)))]
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
-    assert {h.dtype for h in state.update.symbols if h is not None} <= {np.dtype(np.complex64)}
-    assert np.asarray(state.update.data).dtype != np.complex128
+    assert {h.dtype for h in state.update.division.symbols if h is not None} <= {np.dtype(np.complex64)}
+    assert np.asarray(state.update.right_side).dtype != np.complex128
 
 
 def test_no_float64_copy_in_the_loop():

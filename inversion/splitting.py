@@ -1,0 +1,143 @@
+r"""What split Bregman splits off: one term w f(M K x − b), its variable v = K x, and their part of an iteration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from unblur.operators import Operator
+from unblur.operators._backend import sum_of_squares
+
+from .terms import Term
+
+
+class Sums(NamedTuple):
+    """Squares of what an iteration did to one split."""
+
+    change: float  #: ‖K x − v‖², before v changed
+    length: float  #: ‖h + u‖²
+    moved: float = np.nan  #: ‖Δv‖²
+    v: float = np.nan  #: ‖v‖²
+    u: float = np.nan  #: ‖u‖²
+
+
+class FusedStep(Protocol):
+    """The same as `Split.advance`, in one pass over memory."""
+
+    def __call__(self, split: Split, z: Any, relaxation: float, out: Any, scale: float, add: bool) -> Sums:
+        """Update ``split.w``, and write or add scale · Lᴴ (2v − w) to `out`."""
+
+
+@dataclass(slots=True)
+class Split:
+    """One term w f(M K x − b), of which v = K x is split off with a penalty.
+
+    Only w = h + u is kept from one iteration to the next: v = prox(w) and u = w − v follow from it.
+    """
+
+    index: int  #: of the term in the problem
+    term: Term
+    K: Operator
+    M: Operator | None  #: selects samples; None for all
+    L: Operator | None = None  #: what is left of K to be applied here; None where K x is given
+    penalty: float = np.nan  #: ρ
+    w: Any = None  #: h + u
+    work: Any = None  #: two arrays of the shape of w, where no fused step makes them needless
+    fused: FusedStep | None = None
+
+    def begin(self, Kx: Any) -> None:
+        """Set out from v = prox(K x) and u = K x − v."""
+        self.w = np.ascontiguousarray(Kx).copy()
+        self.fused = self.term.fused_step(self)
+        self.work = None if self.fused else [self.prox(self.w, np.empty_like(self.w)), np.empty_like(self.w)]
+
+    def advance(self, z: Any, relaxation: float, out: Any, scale: float, add: bool = False, measure: bool = False) -> Sums:
+        r"""Take this split's part of an iteration, and give what the next x-update needs of it.
+
+        .. math:: h = \alpha L z + (1 - \alpha) v, \quad w = h + u, \quad v = prox(w), \quad u = w - v
+
+        Parameters
+        ----------
+        z : array
+            x, or K x where there is no L; not needed afterwards and not changed unless it is `out`.
+        relaxation : float
+            α; with 0 nothing is updated, and the result is that of the last iteration.
+        out : array of the shape of z
+            Where scale · Lᴴ (v − u) is written or, if `add`, added.
+        scale : float
+        add, measure : bool
+            `measure` asks for all of the sums.
+        """
+        if self.fused is not None:
+            return self.fused(self, z, relaxation, out, scale, add)
+        w, (v, work) = self.w, self.work
+        if self.L is None:
+            np.subtract(z, v, out=work)
+        else:
+            self.L.apply(z, work)
+            work -= v
+        change = sum_of_squares(work)
+        work *= relaxation
+        w += work
+        sums = Sums(change, sum_of_squares(w))
+        new = self.prox(w, work)
+        if measure:
+            v -= new
+            moved = sum_of_squares(v)
+        target = np.subtract(w, new, out=v)
+        if measure:
+            sums = Sums(*sums[:2], moved, sum_of_squares(new), sum_of_squares(target))
+        # 2v − w = v − u
+        np.subtract(new, target, out=target)
+        target *= scale
+        self.work = [new, target]
+        self._deliver(target, out, add)
+        return sums
+
+    def _deliver(self, target: Any, out: Any, add: bool) -> None:
+        if self.L is None and add:
+            out += target
+        elif self.L is None:
+            np.copyto(out, target)
+        elif add:
+            self.L._add_adjoint(target, out)
+        else:
+            self.L.apply_adjoint(target, out)
+
+    def prox(self, w: Any, out: Any) -> Any:
+        """Write to `out` the prox of w f(M · − b) at `w`; where M selects samples, it moves only those."""
+        if self.M is None:
+            return self.term.prox(w, 1 / self.penalty, out)
+        np.copyto(out, w)
+        if hasattr(self.M, "view"):
+            chosen = self.M.view(out)
+            self.term.prox(chosen, 1 / self.penalty, chosen)
+        else:
+            chosen = self.M.apply(w)
+            out += self.M.apply_adjoint(self.term.prox(chosen.copy(), 1 / self.penalty, np.empty_like(chosen)) - chosen)
+        return out
+
+    @property
+    def v(self) -> Any:
+        """The split variable, K x in the limit."""
+        return self.prox(self.w, np.empty_like(self.w))
+
+    @property
+    def u(self) -> Any:
+        """The scaled dual variable."""
+        return self.w - self.v
+
+    def reweigh(self, factor: float) -> None:
+        """Multiply the penalty; v and the force ρ u stay."""
+        v = self.v
+        self.w -= v
+        self.w /= factor
+        self.w += v
+        self.penalty *= factor
+
+    def resumed(self) -> None:
+        """Bring what follows from w and the penalty to those that were read from a file."""
+        if self.work is not None:
+            self.prox(self.w, self.work[0])
