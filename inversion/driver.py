@@ -13,7 +13,7 @@ from unblur.operators import check_operator
 
 from .checkpoint import Run, load
 from .interrupts import deferred_interrupt
-from .plan import Algorithm, Plan, plan
+from .plan import Algorithm, Plan, admit, plan
 from .problem import Problem
 from .result import Result
 from .status import Status
@@ -76,8 +76,8 @@ def solve(
     UnsolvableError
         If no algorithm takes the problem.
     ValueError
-        If the problem has no data, an argument is outside its range, a checkpoint is another problem's, or an operator
-        fails its check.
+        If the problem has no data, a function of the user's own makes it fall without bound (see `Smooth`), an argument is
+        outside its range, a checkpoint is another problem's, or an operator fails its check.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def iterate(algorithm: Algorithm, problem: Problem | Term, x0: Any = None) -> It
     >>> residuals[-1] < residuals[0]
     True
     """
-    state = algorithm.start(Problem((problem,)) if isinstance(problem, Term) else problem, x0)
+    state = algorithm.start(admit(problem), x0)
     while True:
         algorithm.step(state)
         yield state
