@@ -257,6 +257,22 @@ def test_least_resisted_of_one_step_is_the_vector_itself():
     np.testing.assert_allclose(v, C / np.linalg.norm(C))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_linear_term_is_refused_just_where_it_is_outside_the_range_of_the_adjoint(seed, dtype):
+    """min ½‖A x − y‖² + ⟨c, x⟩ is finite where c is in the range of Aᵀ, and only there."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 30))
+    rank = int(rng.integers(1, n))
+    V = np.linalg.qr(rng.normal(size=(n, n)))[0][:, :rank]
+    data = LeastSquares(10 ** rng.uniform(-0.5, 0, size=(rank, 1)) * V.T, rng.normal(size=rank).astype(dtype))
+    inside, outside = np.dot(V, rng.normal(size=rank)), rng.normal(size=n)
+    # in double precision whatever it is given, so that c is in the range to rounding
+    plan(data + linear(inside))
+    with pytest.raises(ValueError, match="no minimum"):
+        plan(data + linear(outside))
+
+
 @pytest.mark.parametrize("weight", [0.5, 1.5])
 def test_concave_squares_are_refused_just_where_the_hessian_is_indefinite(weight):
     data = LeastSquares(FULL, Y) + 0.3 * Tikhonov(Gradient(FULL))
