@@ -9,12 +9,16 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .atomic import replacing
 from .problem import Problem
+from .weight_search import Curve
+
+if TYPE_CHECKING:
+    from .weight_choice import Choice
 
 _FORMAT = 1
 
@@ -30,13 +34,15 @@ class Run:
     history: dict[str, list[float]]
     iteration: int = 0
     seconds: float = 0.0  #: spent so far
+    choice: Choice | None = None  #: of the weight, where a rule made it
 
 
 class Checkpoint:
     """Save the run to a file every so many iterations.
 
     The file is written beside its place and then moved there: there is always a whole one. ``solve(..., resume=path)``
-    goes on from it, to the same bits as if nothing had happened.
+    goes on from it, to the same bits as if nothing had happened. Where a rule chose the weight, the file holds the weight too:
+    give the same ``weight=rule`` again, and it is taken over without another search.
 
     Parameters
     ----------
@@ -99,6 +105,8 @@ def save(path: Path, run: Run) -> None:
             first[id(value)] = name
             content[name] = np.asarray(value)
     content |= {f"history.{name}": np.array(values) for name, values in run.history.items()}
+    if run.choice is not None:
+        content |= {f"choice.{name}": np.array(value) for name, value in _choice(run.choice).items()}
     content["run"] = np.array([run.iteration, run.seconds])
     content["fingerprint"] = np.array(json.dumps(_fingerprint(run)))
     with replacing(path) as partial, partial.open("wb") as file:
@@ -113,18 +121,14 @@ def load(path: str | Path, run: Run) -> None:
     ValueError
         If the file is none of ours, or was saved for another problem or other options.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-        saved = json.loads(str(content["fingerprint"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"resume is {str(path)!r}, which holds no saved run ({error}); give a Checkpoint's file") from error
+    content, saved = _read(path)
     mine = _fingerprint(run)
     for part in ("format", "algorithm", "problem", "data"):
         if saved.get(part) != mine[part]:
+            rule = f", weight={content['choice.rule']} among it" if "choice.rule" in content and run.choice is None else ""
             raise ValueError(
                 f"resume is {str(path)!r}, saved with another {part}: {saved.get(part)!r} instead of {mine[part]!r}; "
-                "start afresh, or give what it was saved with"
+                f"start afresh, or give what it was saved with{rule}"
             )
     if not np.allclose(saved["probe"], mine["probe"], rtol=1e-4):
         raise ValueError(f"resume is {str(path)!r}, saved with other operators, such as another PSF; start afresh")
@@ -135,6 +139,56 @@ def load(path: str | Path, run: Run) -> None:
         run.algorithm.resumed(run.state)
     run.history.update({n.removeprefix("history."): v.tolist() for n, v in content.items() if n.startswith("history.")})
     run.iteration, run.seconds = int(content["run"][0]), float(content["run"][1])
+
+
+def load_choice(path: str | Path, rule: str) -> tuple[float, Curve]:
+    """Return the weight that a rule, given by its `repr`, had chosen for a saved run, and the curve that it saw.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of ours, or was saved without a rule for the weight or with another.
+    """
+    content, _ = _read(path, "choice.")
+    if "choice.rule" not in content:
+        raise ValueError(
+            f"weight is {rule}, but resume is {str(path)!r}, saved by a run with the weights as declared; leave weight out"
+        )
+    if str(content["choice.rule"]) != rule:
+        raise ValueError(
+            f"weight is {rule}, but resume is {str(path)!r}, saved with {content['choice.rule']}; give that, or start afresh"
+        )
+    target = float(content["choice.target"])
+    curve = Curve(
+        str(content["choice.name"]),
+        content["choice.factors"],
+        content["choice.figures"],
+        None if np.isnan(target) else target,
+    )
+    return float(content["choice.weight"]), curve
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    curve = choice.curve
+    target = np.nan if curve.target is None else curve.target
+    return {
+        "rule": repr(choice.rule),
+        "weight": choice.weight,
+        "name": curve.name,
+        "factors": curve.factors,
+        "figures": curve.figures,
+        "target": target,
+    }
+
+
+def _read(path: str | Path, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a file holds under names that begin with `prefix`, and the fingerprint in it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files if name.startswith(prefix)}
+            return content, json.loads(str(file["fingerprint"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"resume is {str(path)!r}, which holds no saved run ({error}); give a Checkpoint's file") from error
 
 
 def _fingerprint(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,7 +61,8 @@ class GCV(Rule):
     """
 
     guard: bool = True
-    rng: Any = 0
+    # a seed is no part of what tells one rule from another: a resumed run takes the weight over as it is
+    rng: Any = field(default=0, repr=False)
 
     name: ClassVar[str] = "generalised cross-validation"
     probes: ClassVar[bool] = True

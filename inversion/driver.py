@@ -13,13 +13,13 @@ from unblur.operators import check_operator
 
 from .checkpoint import Run, load
 from .interrupts import deferred_interrupt
-from .plan import Algorithm, Plan, plan
+from .plan import Algorithm, Plan, admit, plan
 from .problem import Problem
 from .result import Result
 from .status import Status
 from .stops import Stop, diverging, not_finite, residual_below, stalled
 from .terms import Term
-from .weight_choice import choose
+from .weight_choice import choose, recall
 from .weights import Rule
 
 Callback = Callable[[Any], Mapping[str, float] | None]
@@ -62,7 +62,7 @@ def solve(
         Each is called with the state after every iteration; a `Status` that it returns ends the run. See
         `unblur.inversion.stops`.
     resume : str or Path, optional
-        A file of `Checkpoint` to go on from.
+        A file of `Checkpoint` to go on from; with the `weight` that it was saved with, whose choice it holds.
     check : bool
         Whether to put every operator to `unblur.operators.check_operator` first.
 
@@ -76,8 +76,8 @@ def solve(
     UnsolvableError
         If no algorithm takes the problem.
     ValueError
-        If the problem has no data, an argument is outside its range, a checkpoint is another problem's, or an operator
-        fails its check.
+        If the problem has no data, a function of the user's own makes it fall without bound (see `Smooth`), an argument is
+        outside its range, a checkpoint is another problem's, or an operator fails its check.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def iterate(algorithm: Algorithm, problem: Problem | Term, x0: Any = None) -> It
     >>> residuals[-1] < residuals[0]
     True
     """
-    state = algorithm.start(Problem((problem,)) if isinstance(problem, Term) else problem, x0)
+    state = algorithm.start(admit(problem), x0)
     while True:
         algorithm.step(state)
         yield state
@@ -148,10 +148,12 @@ def run(
         _check_operators(problem)
 
     start = perf_counter()
-    choice = None if weight is None else choose(weight, plan, x0)
+    choice = None
+    if weight is not None:
+        choice = choose(weight, plan, x0) if resume is None else recall(weight, plan, resume)
     if choice is not None:
         plan, problem, x0 = choice.plan, choice.plan.problem, choice.x0
-    run = Run(problem, algorithm, algorithm.start(problem, x0), limit, {"residual": [], "seconds": []})
+    run = Run(problem, algorithm, algorithm.start(problem, x0), limit, {"residual": [], "seconds": []}, choice=choice)
     if resume is not None:
         load(resume, run)
         start -= run.seconds

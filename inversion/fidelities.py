@@ -24,6 +24,7 @@ class HuberLoss:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float] = 1.0
 
     def value(self, z: Any) -> float:
@@ -61,6 +62,7 @@ class KullbackLeibler:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     #: its gradient is unbounded near u = 0
     lipschitz: ClassVar[float | None] = None
 
@@ -138,6 +140,7 @@ class EuclideanNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     #: its gradient jumps at 0
     lipschitz: ClassVar[float | None] = None
 

@@ -5,7 +5,8 @@ The prox of f with step t, and the convex conjugate of f, are
     prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t),        f*(p) = sup over z of  ⟨p, z⟩ − f(z).
 
 A functional of one's own is a class with ``value(z)`` and either ``gradient(z)``, or ``prox(z, step, out)``, where `out` may
-be `z`, and ``default_penalty``. Of the rest that `Functional` lists it gives what it can; see `capability`.
+be `z`, and ``default_penalty``. Of the rest that `Functional` lists it gives what it can; see `capability`. One that does not
+say ``bounded_below = True`` is looked at before a problem with it is solved; see `unblur.inversion.bounded`.
 Those of data that do not follow a Gaussian are in `fidelities`, those that are no norms in `penalties`.
 """
 
@@ -42,6 +43,10 @@ class Functional(Protocol):
     def lipschitz(self) -> float | None:
         """A Lipschitz constant of the gradient; None where there is none, or where it is not known."""
 
+    @property
+    def bounded_below(self) -> bool:
+        """Whether f is known never to fall below some number; where it is not, `refuse_unbounded` looks along some rays."""
+
     def value(self, z: Any) -> float:
         """Return f(z)."""
 
@@ -55,7 +60,13 @@ class Functional(Protocol):
 #: samples of a piece
 _SLAB = 1 << 16
 
-_WHERE_NOT_SAID: dict[str, Any] = {"curvature": None, "convex": True, "quadratic": False, "lipschitz": None}
+_WHERE_NOT_SAID: dict[str, Any] = {
+    "curvature": None,
+    "convex": True,
+    "quadratic": False,
+    "lipschitz": None,
+    "bounded_below": False,
+}
 
 
 def capability(functional: Functional, name: str) -> Any:
@@ -87,6 +98,7 @@ class SquaredNorm:
     weights: Any = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = True
+    bounded_below: ClassVar[bool] = True
 
     @property
     def curvature(self) -> float | None:
@@ -143,6 +155,7 @@ class GroupNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
     def magnitude(self, z: Any) -> Any:
@@ -201,6 +214,7 @@ class Interval:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
     @property

@@ -35,6 +35,7 @@ class PowerNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
     def value(self, z: Any) -> float:
@@ -90,6 +91,7 @@ class ImplicitPrior:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
     def value(self, z: Any) -> float:
@@ -119,6 +121,7 @@ class Differentiable:
     convex: bool = True
     curvature: ClassVar[float | None] = None
     quadratic: ClassVar[bool] = False
+    bounded_below: ClassVar[bool] = False
 
     def value(self, z: Any) -> float:
         return float(self.function(z))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .bounded import refuse_unbounded
 from .cg import CG
 from .direct import Direct
 from .lbfgs import LBFGS
@@ -100,7 +101,7 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     UnsolvableError
         If no algorithm can take the problem, or the given one cannot; the message names the term and what would help.
     ValueError
-        If the problem has no data term.
+        If the problem has no data term, or if a function of the user's own makes it fall without bound; see `Smooth`.
 
     Examples
     --------
@@ -111,9 +112,7 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     >>> plan(LeastSquares(A, np.ones((6, 6))) + 0.1 * TotalVariation()).ffts
     4
     """
-    if isinstance(problem, Term):
-        problem = Problem((problem,))
-    problem.operator  # noqa: B018 - refuses a problem without data
+    problem = admit(problem)
     refusals = []
     for candidate in _CANDIDATES if algorithm is None else (algorithm,):
         try:
@@ -123,3 +122,12 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
         else:
             return Plan(problem, candidate, reason, ffts)
     raise UnsolvableError("\n".join(refusals))
+
+
+def admit(problem: Problem | Term) -> Problem:
+    """Return what is to be solved as a problem; refuse, before any algorithm sees it, one without data or a minimum."""
+    if isinstance(problem, Term):
+        problem = Problem((problem,))
+    problem.operator  # noqa: B018 - refuses a problem without data
+    refuse_unbounded(problem)
+    return problem

@@ -227,6 +227,12 @@ class Smooth(Term):
     ValueError
         If `lipschitz` is negative or not finite, if shapes do not fit, or if `data` is not finite.
 
+    Notes
+    -----
+    Every other term of this library is bounded below by 0; this one is not trusted to be. Before a problem that holds one is
+    solved, it is looked at far out along some rays, up to a hundred or so applies and some tens of values, and refused with a
+    `ValueError` where it goes on falling at least linearly. It is not looked at where a `Box` bounds x from both sides.
+
     Examples
     --------
     >>> import numpy as np

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .checkpoint import load_choice
 from .noise import estimate_sigma
 from .plan import Plan, plan
 from .problem import Problem
@@ -26,6 +28,7 @@ class Choice:
 
     Attributes
     ----------
+    rule : Rule
     plan : Plan
         For the problem with its priors weighted.
     x0 : array or None
@@ -35,6 +38,7 @@ class Choice:
     curve : Curve
     """
 
+    rule: Rule
     plan: Plan
     x0: Any
     weight: float
@@ -64,8 +68,7 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
     ValueError
         If there is nothing to be weighted.
     """
-    if not isinstance(rule, Rule):
-        raise TypeError(f"weight is {rule!r}; give a rule, such as GCV(), or multiply the priors by the number")
+    _check(rule)
     problem = given.problem
     priors = [t for t in problem.terms if _takes_factor(t)]
     if not priors:
@@ -81,11 +84,32 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
         # the caller of `solve` or `Plan.solve`, by way of `run`
         warnings.warn(found.doubt, UnreliableWeightWarning, stacklevel=4)
     return Choice(
+        rule=rule,
         plan=plan(rescaled(found.factor, problem), given.algorithm),
         x0=x0 if search.fits.x is None else search.fits.x,
         weight=found.factor,
         curve=rule.curve(search, sigma),
     )
+
+
+def recall(rule: Rule, given: Plan, path: str | Path) -> Choice:
+    """Return what the same rule chose for a run that was saved, without another search.
+
+    Raises
+    ------
+    TypeError
+        If `rule` is not one.
+    ValueError
+        If the file holds no run with a weight by that rule.
+    """
+    _check(rule)
+    weight, curve = load_choice(path, repr(rule))
+    return Choice(rule, plan(rescaled(weight, given.problem), given.algorithm), None, weight, curve)
+
+
+def _check(rule: Any) -> None:
+    if not isinstance(rule, Rule):
+        raise TypeError(f"weight is {rule!r}; give a rule, such as GCV(), or multiply the priors by the number")
 
 
 def rescaled(factor: float, problem: Problem) -> Problem:

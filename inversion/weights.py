@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,7 +106,8 @@ class UPRE(Rule):
     """
 
     sigma: float | None = None
-    rng: Any = 0
+    # a seed is no part of what tells one rule from another: a resumed run takes the weight over as it is
+    rng: Any = field(default=0, repr=False)
 
     name: ClassVar[str] = "predictive risk, estimated"
     probes: ClassVar[bool] = True

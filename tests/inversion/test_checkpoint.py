@@ -6,10 +6,12 @@ import pytest
 
 from unblur.inversion import (
     CG,
+    GCV,
     LBFGS,
     LSQR,
     Box,
     Checkpoint,
+    Discrepancy,
     GradientDescent,
     LeastSquares,
     Nonnegative,
@@ -20,6 +22,8 @@ from unblur.inversion import (
     SplitBregman,
     Tikhonov,
     TotalVariation,
+    Whiteness,
+    plan,
     solve,
     stops,
 )
@@ -87,6 +91,87 @@ def test_another_problem_or_other_options_are_refused(problem, tmp_path):
     ):
         with pytest.raises(ValueError, match=word):
             solve(changed, algorithm, resume=path)
+
+
+@pytest.fixture
+def noisy():
+    rng = np.random.default_rng(1)
+    A = Blur(np.full((3, 3), 1 / 9), (24, 24), boundary="unknown")
+    scene = np.kron(np.eye(9), np.ones((3, 3)))
+    return LeastSquares(A, A.apply(scene) + rng.normal(scale=0.02, size=A.dimsd))
+
+
+@pytest.fixture
+def no_search(monkeypatch):
+    """Call the function to make any further search for a weight fail."""
+
+    def forbid():
+        monkeypatch.setattr("unblur.inversion.weight_choice.Search", lambda *_: pytest.fail("searched again"))
+
+    return forbid
+
+
+@pytest.mark.parametrize(
+    ("prior", "algorithm", "rule"),
+    [
+        (TotalVariation(), None, GCV(guard=False)),
+        (TotalVariation() + Box(0, 1), PrimalDual(), Whiteness()),
+        (Tikhonov(), CG(), Discrepancy(0.02)),
+        (Tikhonov(), LBFGS(), GCV(guard=False, rng=3)),
+    ],
+)
+def test_a_resumed_run_keeps_the_weight_by_rule_without_another_search(noisy, prior, algorithm, rule, no_search, tmp_path):
+    path = tmp_path / "run.npz"
+    whole = solve(noisy + prior, algorithm, weight=rule, tol=0, max_iterations=14)
+    solve(noisy + prior, algorithm, weight=rule, tol=0, max_iterations=9, callbacks=[Checkpoint(path, every=6)])
+    no_search()
+    resumed = solve(noisy + prior, algorithm, weight=rule, tol=0, max_iterations=14, resume=path)
+    np.testing.assert_array_equal(resumed.x, whole.x)
+    assert resumed.weight == whole.weight
+    assert resumed.objective == whole.objective
+    assert resumed.iterations == 14
+    assert (resumed.curve.name, resumed.curve.target) == (whole.curve.name, whole.curve.target)
+    np.testing.assert_array_equal(resumed.curve.factors, whole.curve.factors)
+    np.testing.assert_array_equal(resumed.curve.figures, whole.curve.figures)
+    by_plan = plan(noisy + prior, algorithm).solve(weight=rule, tol=0, max_iterations=14, resume=path)
+    np.testing.assert_array_equal(by_plan.x, whole.x)
+
+
+def test_a_resumed_run_may_save_and_be_resumed_again(noisy, no_search, tmp_path):
+    path, options = tmp_path / "run.npz", {"weight": GCV(guard=False), "tol": 0}
+    problem, checkpoint = noisy + TotalVariation(), Checkpoint(path, every=5)
+    whole = solve(problem, max_iterations=15, **options)
+    solve(problem, max_iterations=5, callbacks=[checkpoint], **options)
+    no_search()
+    solve(problem, max_iterations=10, callbacks=[checkpoint], resume=path, **options)
+    again = solve(problem, max_iterations=15, resume=path, **options)
+    np.testing.assert_array_equal(again.x, whole.x)
+    assert again.weight == whole.weight
+
+
+def test_the_number_that_a_rule_found_resumes_its_run_too(noisy, tmp_path):
+    path, prior = tmp_path / "run.npz", TotalVariation()
+    whole = solve(noisy + prior, weight=GCV(guard=False), tol=0, max_iterations=14)
+    solve(noisy + prior, weight=GCV(guard=False), tol=0, max_iterations=9, callbacks=[Checkpoint(path, every=6)])
+    resumed = solve(noisy + whole.weight * prior, tol=0, max_iterations=14, resume=path)
+    np.testing.assert_array_equal(resumed.x, whole.x)
+    assert resumed.weight is None
+
+
+def test_a_weight_that_does_not_fit_the_file_is_refused_with_what_does(noisy, tmp_path):
+    declared, ruled, prior = tmp_path / "declared.npz", tmp_path / "ruled.npz", TotalVariation()
+    solve(noisy + prior, tol=0, max_iterations=2, callbacks=[Checkpoint(declared, every=2)])
+    rule = GCV(guard=False)
+    solve(noisy + prior, weight=rule, tol=0, max_iterations=2, callbacks=[Checkpoint(ruled, every=2)])
+    for weight, path, error, words in (
+        (rule, declared, ValueError, "saved by a run with the weights as declared; leave weight out"),
+        (Whiteness(), ruled, ValueError, r"saved with GCV\(guard=False\); give that"),
+        (None, ruled, ValueError, r"another problem.*, weight=GCV\(guard=False\) among it"),
+        (0.05, ruled, TypeError, "weight is 0.05; give a rule, .* or multiply the priors"),
+        (rule, tmp_path / "none.npz", ValueError, "holds no saved run"),
+    ):
+        with pytest.raises(error, match=f"(?s){words}"):
+            solve(noisy + prior, weight=weight, resume=path)
 
 
 def test_bad_files_and_options_are_refused(problem, tmp_path):

@@ -253,9 +253,10 @@ def test_complex_numbers_keep_their_phase(name):
 
 @of(EVERY)
 def test_capabilities_are_stated(f):
-    for name in ("convex", "quadratic", "lipschitz", "curvature"):
+    for name in ("convex", "quadratic", "lipschitz", "curvature", "bounded_below"):
         assert capability(f, name) == getattr(f, name)
     assert f.quadratic == isinstance(f, SquaredNorm)
+    assert f.bounded_below
     assert f.default_penalty(0.3, 2.0, 1.0) > 0
 
 
@@ -266,3 +267,4 @@ def test_a_functional_that_says_little_is_taken_as_convex_and_not_smooth():
 
     assert Term(Own()).functional is not None
     assert [capability(Own(), n) for n in ("convex", "quadratic", "lipschitz", "curvature")] == [True, False, None, None]
+    assert capability(Own(), "bounded_below") is False
