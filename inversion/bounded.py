@@ -14,7 +14,7 @@ from .functionals import capability
 from .normal import NormalEquations, Quadratic, dtype_of_unknown, quadratic
 from .null_space import NEGLIGIBLE, least_resisted
 from .problem import Problem
-from .quadratic import in_precision
+from .spectra import in_precision
 from .terms import Term
 
 # How far to look, in lengths of the start: a minimum that a regulariser of weight 1e-9 makes lies within.

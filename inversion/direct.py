@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from unblur.operators import Cosine, Fourier, gram_symbol
+from unblur.operators import Cosine, Fourier
 
 from .functionals import capability
 from .problem import Problem
@@ -55,9 +55,10 @@ class Direct:
             If a term is not quadratic, or if no transform diagonalises all operators.
         """
         transform = self._transform(problem)
-        terms = list(problem.terms)
+        terms, spectra = list(problem.terms), problem.spectra
+        right, inverse = right_side(terms, transform, spectra), reciprocal(terms, 0, transform, spectra)
         x = problem.initial() if x0 is None else x0
-        return DirectState(x, right_side(terms, transform), reciprocal(terms, 0, transform, problem.dtype), transform)
+        return DirectState(x, right, inverse, transform)
 
     def step(self, state: DirectState) -> None:
         """Write the solution to ``state.x``."""
@@ -75,7 +76,7 @@ class Direct:
                 raise UnsolvableError(f"Direct cannot take {term!r}, which is not quadratic; SplitBregman can")
         missing = problem.terms[0]
         for transform in transforms(problem):
-            unknown = [t for t in problem.terms if gram_symbol(t.operator, transform) is None]
+            unknown = [t for t in problem.terms if problem.spectra.gram(t.operator, transform) is None]
             if not unknown:
                 return transform
             missing = unknown[0]

@@ -169,7 +169,6 @@ def run(
         x=x,
         image=x if crop is None else crop(x),
         status=status,
-        objective=problem.objective(x),
         iterations=run.iteration,
         seconds=perf_counter() - start,
         history={name: np.array(values) for name, values in run.history.items()},
@@ -183,11 +182,12 @@ def run(
 def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: float, start: float) -> Status:
     """Step until something stops it; leave the last finite iterate in the state."""
     state, history = run.state, run.history
-    finite = state.x.copy()
+    kept: Any = state.x.copy()
     with deferred_interrupt() as interrupted:
         while True:
             if run.iteration >= run.limit:
                 return _limit_reached(run.iteration, tol, state.residual)
+            last = state.x
             run.algorithm.step(state)
             run.iteration += 1
             run.seconds = perf_counter() - start
@@ -197,10 +197,16 @@ def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: f
                 for name, figure in (callback(state) or {}).items():
                     history.setdefault(name, []).append(figure)
             status = next(filter(None, (stop(state) for stop in stops)), None)
-            if np.isfinite(state.residual):
-                np.copyto(finite, state.x)
+            # where x is updated in place nothing else is left to go back to
+            in_place = state.x is last
+            if not np.isfinite(state.residual):
+                state.x = kept if in_place else last
+            elif not in_place:
+                kept = None
+            elif kept is None:
+                kept = state.x.copy()
             else:
-                state.x = finite
+                np.copyto(kept, state.x)
             if status is None and interrupted():
                 status = Status("interrupted", f"after {run.iteration} iterations; the iterate of the last is returned", False)
             if status is not None:

@@ -120,7 +120,7 @@ class PlugAndPlay:
         transform, gram, exact = _diagonal(terms, problem)
         if exact:
             assert transform is not None
-            right = right_side(terms, transform)
+            right = right_side(terms, transform, problem.spectra)
         else:
             right = sum(-t.gradient(np.zeros_like(x)) for t in terms)
         size = float(np.ptp(x)) or 1.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from unblur.operators import Operator
 
+from .spectra import Spectra
 from .terms import Term
 
 
@@ -59,6 +60,7 @@ class Problem:
                         f"the operator of {term!r} takes arrays of shape {tuple(term.operator.dims)}, but the data "
                         f"put x on {tuple(A.dims)}; make it for that shape, A.dims"
                     )
+            self.spectra = Spectra(self.dtype)
         self.terms = terms
 
     # -- algebra ------------------------------------------------------------------------------------
@@ -73,14 +75,21 @@ class Problem:
     __radd__ = __add__
 
     def __mul__(self, factor: Any) -> Problem:
-        return Problem(tuple(t * factor for t in self.terms)) if isinstance(factor, Real) else NotImplemented
+        return self.with_terms(tuple(t * factor for t in self.terms)) if isinstance(factor, Real) else NotImplemented
 
     __rmul__ = __mul__
 
     def with_data(self, y: Any) -> Self:
         """Return the same problem for other data, of the same shape; of its first data term where it has several."""
         first = self.data[0]
-        return type(self)(tuple(t.with_data(y) if t is first else t for t in self.terms))  # type: ignore[attr-defined]
+        return self.with_terms(tuple(t.with_data(y) if t is first else t for t in self.terms))  # type: ignore[attr-defined]
+
+    def with_terms(self, terms: tuple[Term, ...]) -> Self:
+        """Return the problem of these terms, which shares what is known of the operators."""
+        new = type(self)(terms)
+        if self.data and new.data and new.dtype == self.dtype:
+            new.spectra = self.spectra
+        return new
 
     # -- evaluation ---------------------------------------------------------------------------------
 
@@ -131,11 +140,14 @@ class Problem:
         for term in self.terms:
             for thing in (term.offset, term.functional, term.operator):
                 _add_arrays(thing, seen)
-        return sum(seen.values())
+        return sum(seen.values()) + self.spectra.nbytes()
 
     def initial(self) -> Any:
-        """Return the first data brought to x's grid and to the scale that explains them best."""
+        """Return the first data brought to x's grid and to the scale that explains them."""
         A, y = self.operator, self.data[0].target
+        gain = getattr(A, "gain", None)
+        if gain and hasattr(A, "extend"):
+            return A.extend(y) * y.real.dtype.type(1 / gain)
         x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
         energy = np.vdot(Ax, Ax).real

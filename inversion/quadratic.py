@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import Cosine, Fourier, gram_symbol, symbol
-from unblur.operators._backend import real_dtype
+from unblur.operators import Cosine, Fourier
 
 from .problem import Problem
+from .spectra import Spectra
 from .terms import Term
 
 
@@ -26,25 +26,28 @@ def transforms(problem: Problem) -> list[Fourier | Cosine]:
     return [*(Fourier(problem.dims, a, real) for a in over), *(Cosine(problem.dims, a) for a in over)]
 
 
-def right_side(terms: list[Term], transform: Fourier | Cosine) -> Any:
+def right_side(terms: list[Term], transform: Fourier | Cosine, spectra: Spectra) -> Any:
     """Return the spectrum of Σ w Aᴴ b; 0 where no term has an offset."""
     total: Any = 0
     for t in terms:
         if t.offset is None:
             continue
-        s = symbol(t.operator, transform)
+        s = spectra.symbol(t.operator, transform)
         if s is None:
             total = total + t.weight * transform.forward(t.operator.apply_adjoint(t.offset))  # type: ignore[union-attr]
         else:
-            total = total + in_precision(t.weight * np.conj(s), t.offset.dtype) * transform.forward(t.offset)
+            product = transform.forward(t.offset)
+            product *= t.weight * s.conj()
+            total = total + product
     return total
 
 
-def reciprocal(terms: list[Term], extra: Any, transform: Fourier | Cosine, dtype: Any) -> Any:
+def reciprocal(terms: list[Term], extra: Any, transform: Fourier | Cosine, spectra: Spectra) -> Any:
     """Return 1 / (Σ w g(A) + `extra`), and 0 where that sum vanishes, so that the solution is that of least norm."""
-    total = extra + sum(t.weight * gram_symbol(t.operator, transform) for t in terms)
-    zero = total <= np.finfo(dtype).eps * total.max()
-    return np.where(zero, 0, 1 / np.where(zero, 1, total)).astype(real_dtype(dtype))
+    total = extra + sum(t.weight * spectra.gram(t.operator, transform) for t in terms)
+    zero = total <= np.finfo(total.dtype).eps * total.max()
+    total[zero] = np.inf
+    return np.divide(1, total, out=total)
 
 
 class Division:
@@ -82,9 +85,3 @@ class Division:
         for h, z in zip(self.symbols, Z, strict=True):
             np.multiply(h, X, out=z)
         return X
-
-
-def in_precision(symbol: Any, dtype: Any) -> Any:
-    """Return a symbol in the precision of `dtype`; a real one stays real."""
-    real = real_dtype(dtype)
-    return symbol.astype(np.result_type(real, np.complex64) if symbol.dtype.kind == "c" else real)

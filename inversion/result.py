@@ -23,8 +23,6 @@ class Result:
     image : array
         Its part inside the field of view of the first data term; `x` itself where that is all of it.
     status : Status
-    objective : float
-        The problem's objective at `x`.
     iterations : int
     seconds : float
         Time of the iterations and of their set-up.
@@ -36,6 +34,8 @@ class Result:
         The common factor of the priors that a rule chose; `plan.problem` has it in its terms.
     curve : Curve or None
         The factors that the rule tried and its figure at each.
+    objective : float
+        The problem's objective at `x`; worked out when first asked for.
     certificate : Certificate
         How far from the optimum this is, at most; worked out when first asked for, in double precision.
     gap : float
@@ -45,7 +45,6 @@ class Result:
     x: Any
     image: Any
     status: Status
-    objective: float
     iterations: int
     seconds: float
     history: dict[str, Any]
@@ -53,6 +52,10 @@ class Result:
     weight: float | None = None
     curve: Curve | None = None
     _state: Any = field(compare=False, default=None)
+
+    @cached_property
+    def objective(self) -> float:
+        return self.plan.problem.objective(self.x)
 
     @cached_property
     def certificate(self) -> Certificate:

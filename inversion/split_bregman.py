@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators import Cosine, Fourier, aslinearoperator, gram_symbol, norm_bound, split
+from unblur.operators import Cosine, Fourier, aslinearoperator, norm_bound
 
 from .functionals import capability
 from .preconditioner import check_preconditioner
@@ -130,7 +130,7 @@ class SplitBregman:
         if transform is None:
             update = InnerCG(kept, splits, x, self.inner_iterations, self.preconditioner)
         else:
-            update = ExactUpdate(transform, kept, splits, problem.dtype)
+            update = ExactUpdate(transform, kept, splits, problem.spectra)
         update.begin(x)
         return SplitBregmanState(x, splits, update)
 
@@ -170,7 +170,7 @@ class SplitBregman:
             ffts = (n + 2) * 2 * sum(A.ffts for A in [*(t.operator for t in kept), *(s.K for s in splits)] if A is not None)
         else:
             lines = [f"{transform} diagonalises the x-update, which is exact"]
-            ffts = ExactUpdate.ffts(transform, splits)
+            ffts = ExactUpdate.ffts(transform, splits, problem.spectra)
         lines += [f"kept in the x-update: {t!r}" for t in kept]
         for s in splits:
             lines.append(f"split: {s.term!r}" + ("" if s.M is None else ", behind the samples that are seen"))
@@ -206,7 +206,7 @@ class SplitBregman:
             if given is None:
                 # √8 is the norm of a gradient in the plane
                 scale = size * (norm_bound(s.K) or np.sqrt(8)) / np.sqrt(8)
-                s.penalty = s.term.functional.default_penalty(s.term.weight, scale, stiffness)
+                s.penalty = float(s.term.functional.default_penalty(s.term.weight, scale, stiffness))
             else:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
@@ -224,18 +224,19 @@ def _balance(s: Split, squares: Sums, relaxation: float) -> None:
 
 def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:
     """Return the terms that stay in an exact x-update, those split off, and the first that allows neither."""
+    spectra = problem.spectra
     kept: list[Term] = []
     splits: list[Split] = []
     for index, term in enumerate(problem.terms):
         if term.weight == 0:
             continue
-        if capability(term.functional, "curvature") is not None and gram_symbol(term.operator, transform) is not None:
+        if capability(term.functional, "curvature") is not None and spectra.gram(term.operator, transform) is not None:
             kept.append(term)
             continue
         M, K = None, term.operator
-        if gram_symbol(K, transform) is None:
-            M, K = split(term.operator) or (None, None)
-        if K is None or gram_symbol(K, transform) is None or not hasattr(term.functional, "prox"):
+        if spectra.gram(K, transform) is None:
+            M, K = spectra.split(term.operator) or (None, None)
+        if K is None or spectra.gram(K, transform) is None or not hasattr(term.functional, "prox"):
             return kept, splits, term
         selects = M is not None and not getattr(M, "is_identity", False)
         splits.append(Split(index, term, aslinearoperator(K), aslinearoperator(M) if selects else None))

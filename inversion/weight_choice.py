@@ -114,7 +114,7 @@ def _check(rule: Any) -> None:
 
 def rescaled(factor: float, problem: Problem) -> Problem:
     """Return the problem with its priors multiplied by `factor`."""
-    return Problem(tuple(t * factor if _takes_factor(t) else t for t in problem.terms))
+    return problem.with_terms(tuple(t * factor if _takes_factor(t) else t for t in problem.terms))
 
 
 def _takes_factor(term: Term) -> bool:

@@ -77,7 +77,7 @@ class SampledFits:
             shift = np.divide(self.step * b, w, out=np.zeros(b.shape), where=np.broadcast_to(w, b.shape) > 0)
             y = t.offset + shift.astype(t.offset.dtype)  # type: ignore[union-attr]
             terms[terms.index(t)] = t.with_data(y)  # type: ignore[attr-defined]
-        return Problem(tuple(terms))
+        return self.problem.with_terms(tuple(terms))
 
     def fit(self, factor: float) -> Fit:
         """Return the fit of the problem whose priors are weighted by `factor`."""

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import Fourier, gram_symbol, symbol
+from unblur.operators import Fourier
 
 from .functionals import capability
 from .problem import Problem
 from .quadratic import right_side, transforms
+from .spectra import Spectra
 from .terms import Term
 from .weight_fits import Fit, energy, gaussian_data, image_axes, residual_power, whiteness
 
@@ -20,7 +21,7 @@ def diagonalising(problem: Problem) -> Any:
     if any(capability(t.functional, "curvature") is None for t in problem.terms):
         return None
     for transform in transforms(problem):
-        if all(gram_symbol(t.operator, transform) is not None for t in problem.terms):
+        if all(problem.spectra.gram(t.operator, transform) is not None for t in problem.terms):
             return transform
     return None
 
@@ -50,19 +51,20 @@ class SpectralFits:
         self.transform = transform
         self.count = transform.multiplicity()
         self.parseval = transform.energy_weights()
+        spectra = Spectra(np.float64)
         data = [(t.cast(np.float64), w) for t, w in gaussian_data(problem)]
         priors = [t.cast(np.float64) for t in priors]
         self.samples = sum(t.offset.size for t, _ in data)  # type: ignore[union-attr]
         # whiteness is that of Fourier coefficients; and of a stack, say, the Gram alone is diagonal
         spectral = isinstance(transform, Fourier)
-        symbols = [symbol(t.operator, transform) if spectral else None for t, _ in data]
+        symbols = [spectra.symbol(t.operator, transform) if spectral else None for t, _ in data]
         self.square = [(w, s, transform.forward(t.offset)) for (t, w), s in zip(data, symbols, strict=True) if s is not None]
         # others have their residuals looked at in space
         self.others = [pair for pair, s in zip(data, symbols, strict=True) if s is None]
-        self.data_gram = sum(t.weight * gram_symbol(t.operator, transform) for t, _ in data)
-        self.prior_gram = sum(t.weight * gram_symbol(t.operator, transform) for t in priors)
-        self.data_side = right_side([t for t, _ in data], transform)
-        self.prior_side = right_side(priors, transform)
+        self.data_gram = sum(t.weight * spectra.gram(t.operator, transform) for t, _ in data)
+        self.prior_gram = sum(t.weight * spectra.gram(t.operator, transform) for t in priors)
+        self.data_side = right_side([t for t, _ in data], transform, spectra)
+        self.prior_side = right_side(priors, transform, spectra)
 
     def fit(self, factor: float) -> Fit:
         """Return the fit of the problem whose priors are weighted by `factor`; a few passes over a spectrum."""

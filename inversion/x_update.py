@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators import Cosine, Fourier, gram_symbol, symbol
+from unblur.operators import Cosine, Fourier
 
 from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
-from .quadratic import Division, in_precision, reciprocal, right_side
+from .quadratic import Division, reciprocal, right_side
+from .spectra import Spectra
 from .splitting import Split, Sums
 from .terms import Term
 
@@ -28,44 +29,44 @@ class ExactUpdate:
         The quadratic terms that stay in the system.
     splits : list of Split
         With their penalties.
-    dtype : dtype
-        Of x.
+    spectra : Spectra
+        Of the problem's operators.
     """
 
     #: of the linear system, relatively
     residual = 0.0
 
-    def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any) -> None:
-        self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
+    def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], spectra: Spectra) -> None:
+        self.transform, self.kept, self.splits, self.spectra = transform, kept, splits, spectra
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not
-        symbols = ((s, symbol(s.K, transform) if s.K.ffts else None) for s in splits)
-        self.behind = [(s, in_precision(h, dtype)) for s, h in symbols if h is not None]
+        symbols = ((s, spectra.symbol(s.K, transform) if s.K.ffts else None) for s in splits)
+        self.behind = [(s, h) for s, h in symbols if h is not None]
         self.beside = [s for s in splits if all(s is not other for other, _ in self.behind)]
         for s in self.beside:
             s.L = s.K
-        self.right_side = right_side(kept, transform)
+        self.right_side = right_side(kept, transform, spectra)
         self.reweigh()
 
     def reweigh(self) -> None:
         """Take the penalties as they are now."""
-        gram = sum(s.penalty * gram_symbol(s.K, self.transform) for s in self.splits)
-        inverse = reciprocal(self.kept, gram, self.transform, self.dtype)
+        gram = sum(s.penalty * self.spectra.gram(s.K, self.transform) for s in self.splits)
+        inverse = reciprocal(self.kept, gram, self.transform, self.spectra)
         self.division = Division(self.transform, self.right_side, inverse, [h for _, h in self.behind])
 
     @staticmethod
-    def ffts(transform: Fourier | Cosine, splits: list[Split]) -> int:
+    def ffts(transform: Fourier | Cosine, splits: list[Split], spectra: Spectra) -> int:
         """Return the FFTs of one update."""
-        return 2 + 2 * sum(s.K.ffts > 0 and symbol(s.K, transform) is not None for s in splits)
+        return 2 + 2 * sum(s.K.ffts > 0 and spectra.symbol(s.K, transform) is not None for s in splits)
 
     def begin(self, x: Any) -> None:
         """Set out from `x`."""
-        spectrum = self.transform.forward(x)
+        spectrum = self.transform.forward(x) if self.behind else None
         for s, h in self.behind:
             s.begin(self.transform.inverse(h * spectrum))
         for s in self.beside:
             s.begin(s.K.apply(x))
         # an iteration that moves nothing gives what the first update needs
-        self.gathered = np.empty(self.transform.dims, self.dtype)
+        self.gathered = np.empty_like(x)
         self.targets = [s.w.copy() for s, _ in self.behind]
         self.advance(x, 0.0)
 

@@ -275,13 +275,20 @@ class Blur(Operator):
         K = Blur(self.psf, self.dims, boundary="periodic", axes=self.axes, center=self.center)
         return Crop(self.dims, self.field_of_view), K
 
+    @property
+    def gain(self) -> float | None:
+        """By what a constant image is multiplied, and no other by more; None where the PSF is not of one sign."""
+        if self.dtype.kind == "c" or self.psf.ndim > len(self.axes) or self.psf.min() < 0 < self.psf.max():
+            return None
+        return float(self.psf.sum())
+
     def norm_bound(self) -> float:
         if "norm" not in self._cache:
             spectrum = self.symbol(Cosine(self.dims, self.axes))
             edges = 1.0
             if spectrum is None:
-                spectrum = self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
                 edges = float(np.prod([extension.norm() for extension in self._extensions]))
+                spectrum = self.gain or self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
             self._cache["norm"] = float(np.abs(spectrum).max() * edges)
         return self._cache["norm"]  # type: ignore[no-any-return]
 

@@ -1,0 +1,58 @@
+"""What a problem's operators say of their structure, asked once and kept in the precision of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from unblur.operators import Cosine, Fourier, gram_symbol, split, symbol
+from unblur.operators._backend import real_dtype
+
+
+class Spectra:
+    """Symbols, Gram symbols and splits of operators, each worked out when it is first asked for.
+
+    Problems that differ in their data or their weights share one, so that a plan for many frames pays for it once.
+
+    Parameters
+    ----------
+    dtype : dtype
+        That of the data; symbols are worked out in double precision and kept in this one.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+        # each answer beside its operator, which keeps the operator's id from being another's
+        self._answers: dict[Any, tuple[Any, Any]] = {}
+
+    def symbol(self, A: Any, transform: Fourier | Cosine) -> Any:
+        """Return the eigenvalues of A where `transform` diagonalises it; else None."""
+        return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.dtype))
+
+    def gram(self, A: Any, transform: Fourier | Cosine) -> Any:
+        """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None."""
+        return self._ask(("gram", transform), A, lambda: in_precision(gram_symbol(A, transform), self.dtype))
+
+    def split(self, A: Any) -> tuple[Any, Any] | None:
+        """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""
+        return self._ask("split", A, lambda: split(A))  # type: ignore[no-any-return]
+
+    def nbytes(self) -> int:
+        """Return the bytes that are held."""
+        return sum(getattr(answer, "nbytes", 0) for _, answer in self._answers.values())
+
+    def _ask(self, question: Any, A: Any, answer: Callable[[], Any]) -> Any:
+        key = (id(A), question)
+        if key not in self._answers:
+            self._answers[key] = (A, answer())
+        return self._answers[key][1]
+
+
+def in_precision(symbol: Any, dtype: Any) -> Any:
+    """Return a symbol, or None, in the precision of `dtype`; a real one stays real."""
+    if symbol is None:
+        return None
+    real = real_dtype(dtype)
+    return symbol.astype(np.result_type(real, np.complex64) if symbol.dtype.kind == "c" else real)
