@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._namespace import require_numpy
+
 from .atomic import replacing
 from .problem import Problem
 
@@ -78,6 +80,7 @@ class Checkpoint:
 
     def begin(self, run: Run) -> None:
         """Take note of the run that is to be saved."""
+        require_numpy("Checkpoint", run.problem.data[0].target)
         self._run = run
 
     def __call__(self, state: Any) -> None:
@@ -113,6 +116,7 @@ def load(path: str | Path, run: Run) -> None:
     ValueError
         If the file is none of ours, or was saved for another problem or other options.
     """
+    require_numpy("resume", run.problem.data[0].target)
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from unblur.operators import Cosine, Fourier, gram_symbol
+from unblur.operators._namespace import asarray
 
 from .functionals import capability
 from .problem import Problem
@@ -57,7 +58,8 @@ class Direct:
         transform = self._transform(problem)
         terms = list(problem.terms)
         x = problem.initial() if x0 is None else x0
-        return DirectState(x, right_side(terms, transform), reciprocal(terms, 0, transform, problem.dtype), transform)
+        inverse = asarray(reciprocal(terms, 0, transform, problem.dtype), problem.data[0].target)
+        return DirectState(x, right_side(terms, transform), inverse, transform)
 
     def step(self, state: DirectState) -> None:
         """Write the solution to ``state.x``."""

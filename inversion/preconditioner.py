@@ -10,6 +10,7 @@ import scipy.sparse
 
 from unblur.operators import Cosine, Fourier, Operator, aslinearoperator, gram_symbol, split
 from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import Constant, asarray, namespace
 
 from .normal import NormalEquations, Quadratic
 
@@ -36,11 +37,11 @@ class SpectralInverse(Operator):
     def __init__(self, transform: Fourier | Cosine, eigenvalues: Any, dtype: Any) -> None:
         super().__init__(transform.dims, transform.dims, dtype)
         self.transform = transform
-        self.inverse = (1 / eigenvalues).astype(real_dtype(dtype))
+        self.inverse = Constant((1 / eigenvalues).astype(real_dtype(dtype)))
 
     def _apply(self, x: Any, out: Any) -> Any:
         spectrum = self.transform.forward(x)
-        spectrum *= self.inverse
+        spectrum *= self.inverse.like(x)
         result = self.transform.inverse(spectrum)
         if out is None:
             return result
@@ -51,7 +52,7 @@ class SpectralInverse(Operator):
         return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
-        return self.inverse if transform == self.transform else None
+        return self.inverse.array if transform == self.transform else None
 
     def __repr__(self) -> str:
         return f"the inverse spectrum in {self.transform}"
@@ -153,11 +154,11 @@ def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
         return None
     M = aslinearoperator(M)
     # MᴴWM is pointwise: on an image of ones it shows its diagonal
-    kept = M.apply(np.ones(M.dims))
+    kept = M.apply(namespace(part.W).ones(M.dims))
     return gram * (sum_of_squares(kept, part.W) / M.shape[1])
 
 
 def _mean_gram(part: Quadratic, system: NormalEquations) -> float:
     """Return an estimate of trace(AᴴWA) / n from one vector of random signs."""
-    signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), system.dims)
-    return sum_of_squares(part.A.apply(signs), part.W) / signs.size
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], system.dims)
+    return sum_of_squares(part.A.apply(asarray(signs, system.work)), part.W) / signs.size

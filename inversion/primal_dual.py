@@ -119,7 +119,7 @@ class PrimalDual:
             If a term is not convex, or has neither a prox nor a gradient with a known Lipschitz constant.
         """
         smooth, g, behind = arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         norms = [norm_above(t.A) for t in behind]
         steps = self._dual_steps(behind, norms, problem, x)
         duals = [Dual(t, t.A, s, np.zeros_like(t.A.apply(x))) for t, s in zip(behind, steps, strict=True)]

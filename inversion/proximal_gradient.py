@@ -94,7 +94,7 @@ class ProximalGradient:
             If a term has no gradient, and is not the only one with a prox on x.
         """
         smooth, g = arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         images = [Image(t, Ax := t.A.apply(x), Ax.copy()) for t in smooth]
         L = sum(lipschitz(t) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
         convex = all(capability(t.functional, "convex") for t in problem.terms if t.weight > 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from unblur.operators import Cosine, Fourier, gram_symbol, symbol
 from unblur.operators._backend import real_dtype
+from unblur.operators._namespace import asarray
 
 from .problem import Problem
 from .terms import Term
@@ -36,7 +37,8 @@ def right_side(terms: list[Term], transform: Fourier | Cosine) -> Any:
         if s is None:
             total = total + t.weight * transform.forward(t.operator.apply_adjoint(t.offset))  # type: ignore[union-attr]
         else:
-            total = total + in_precision(t.weight * np.conj(s), t.offset.dtype) * transform.forward(t.offset)
+            factor = asarray(in_precision(t.weight * np.conj(s), t.offset.dtype), t.offset)
+            total = total + factor * transform.forward(t.offset)
     return total
 
 

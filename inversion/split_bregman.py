@@ -124,13 +124,13 @@ class SplitBregman:
             If a term has no prox, or if the x-update is not exact and may not be inexact.
         """
         transform, kept, splits = self._arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         self._set_penalties(splits, problem, x)
         update: ExactUpdate | InnerCG
         if transform is None:
             update = InnerCG(kept, splits, x, self.inner_iterations, self.preconditioner)
         else:
-            update = ExactUpdate(transform, kept, splits, problem.dtype)
+            update = ExactUpdate(transform, kept, splits, problem.dtype, x)
         update.forward(x)
         for s in splits:
             s.u = s.Kx.copy()

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._namespace import require_numpy
+
 from .noise import estimate_sigma
 from .plan import Plan, plan
 from .problem import Problem
@@ -67,6 +69,7 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
     if not isinstance(rule, Rule):
         raise TypeError(f"weight is {rule!r}; give a rule, such as GCV(), or multiply the priors by the number")
     problem = given.problem
+    require_numpy("a rule for the weight", problem.data[0].target)
     priors = [t for t in problem.terms if _takes_factor(t)]
     if not priors:
         raise ValueError(f"weight is {rule!r}, but no term can be weighted; add a prior, such as Tikhonov() or TotalVariation()")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier, Operator, gram_symbol, symbol
+from unblur.operators._namespace import asarray, namespace
 
 from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
@@ -57,27 +58,29 @@ class ExactUpdate:
         With their penalties.
     dtype : dtype
         Of x.
+    like : array
+        Of the library whose arrays are computed with.
     """
 
     #: of the linear system, relatively
     residual = 0.0
 
-    def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any) -> None:
-        self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
+    def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any, like: Any) -> None:
+        self.transform, self.kept, self.splits, self.dtype, self.like = transform, kept, splits, dtype, like[:0]
         self.data = right_side(kept, transform)
         self.reweigh()
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not
         found = (symbol(s.K, transform) if s.K.ffts else None for s in splits)
-        self.symbols = [None if h is None else in_precision(h, dtype) for h in found]
+        self.symbols = [None if h is None else asarray(in_precision(h, dtype), like) for h in found]
         self.conjugates = [None if h is None else h.conj() for h in self.symbols]
         # work space: arrays of the shape of x for what adjoints give, and a spectrum
-        self.gathered, self.part = (np.empty(transform.dims, dtype) for _ in range(2))
+        self.gathered, self.part = (namespace(like).empty(transform.dims, dtype) for _ in range(2))
         self.product: Any = None
 
     def reweigh(self) -> None:
         """Take the penalties as they are now."""
         gram = sum(s.penalty * gram_symbol(s.K, self.transform) for s in self.splits)
-        self.inverse = reciprocal(self.kept, gram, self.transform, self.dtype)
+        self.inverse = asarray(reciprocal(self.kept, gram, self.transform, self.dtype), self.like)
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split]) -> int:
@@ -139,7 +142,7 @@ class InnerCG:
     def __init__(self, kept: list[Term], splits: list[Split], x: Any, iterations: int, preconditioner: Any) -> None:
         self.splits, self.iterations = splits, iterations
         self.kept = [quadratic(t, "SplitBregman") for t in kept]
-        self.targets = [np.zeros(s.K.dimsd, x.dtype) for s in splits]
+        self.targets = [namespace(x).zeros(s.K.dimsd, x.dtype) for s in splits]
         self.cg = CG(preconditioner)
         self.x = x.copy()
         self.reweigh()
