@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.sparse
 
 from unblur.operators import Cosine, Fourier, Operator, aslinearoperator, gram_symbol, split
 from unblur.operators._backend import real_dtype, sum_of_squares
-from unblur.operators._namespace import Constant, asarray, namespace
+from unblur.operators._namespace import Constant, asarray
 
 from .normal import NormalEquations, Quadratic
 
@@ -85,7 +86,7 @@ def spectral_preconditioner(system: NormalEquations) -> SpectralInverse | None:
        766–771.
     """
     for transform in _transforms(system):
-        parts = [(part, _approximate_gram(part, transform)) for part in system.parts]
+        parts = [(part, _approximate_gram(part, transform, system.xp)) for part in system.parts]
         if any(gram is None for part, gram in parts if part.measured) or all(gram is None for _, gram in parts):
             continue
         total: Any = sum(part.weight * (_mean_gram(part, system) if gram is None else gram) for part, gram in parts)
@@ -143,7 +144,7 @@ def _transforms(system: NormalEquations) -> Sequence[Fourier | Cosine]:
     return [*(Fourier(system.dims, a, real) for a in valid), *(Cosine(system.dims, a) for a in valid)]
 
 
-def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
+def _approximate_gram(part: Quadratic, transform: Fourier | Cosine, xp: ModuleType) -> Any:
     """Return the eigenvalues of the operator nearest to AᴴWA where A, or K in A = M K, has a Gram symbol; else None."""
     gram = gram_symbol(part.A, transform)
     if gram is not None:
@@ -154,7 +155,7 @@ def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
         return None
     M = aslinearoperator(M)
     # MᴴWM is pointwise: on an image of ones it shows its diagonal
-    kept = M.apply(namespace(part.W).ones(M.dims))
+    kept = M.apply(xp.ones(M.dims))
     return gram * (sum_of_squares(kept, part.W) / M.shape[1])
 
 

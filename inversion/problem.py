@@ -30,6 +30,13 @@ class Problem:
     ------
     ValueError
         If the terms' operators act on arrays of different shapes.
+    TypeError
+        If the data are arrays of several libraries.
+
+    Notes
+    -----
+    x lives where the data are: with data of CuPy's every array of a solver is, and so is the answer. What terms hold beside
+    the data, weights and targets, is brought there once, in the precision of the data.
 
     Examples
     --------

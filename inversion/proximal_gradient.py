@@ -96,7 +96,7 @@ class ProximalGradient:
         smooth, g = arrange(problem)
         x = problem.read_start(x0)
         images = [Image(t, Ax := t.A.apply(x), Ax.copy()) for t in smooth]
-        L = sum(lipschitz(t) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
+        L = sum(lipschitz(t, x) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
         convex = all(capability(t.functional, "convex") for t in problem.terms if t.weight > 0)
         return ProximalGradientState(x, x.copy(), images, g, L or 1.0, 1.0, convex)
 

@@ -127,7 +127,7 @@ class RichardsonLucy:
                 f"RichardsonLucy cannot take {data[0]!r}: its operator or another has negative samples; PrimalDual can"
             )
         sensitivity = np.where(sensitivity > rounding, sensitivity, 0).astype(x.dtype)
-        edges = [Edge(t, norm_above(t.A), np.zeros_like(t.A.apply(x))) for t in rough]
+        edges = [Edge(t, norm_above(t.A, x), np.zeros_like(t.A.apply(x))) for t in rough]
         lift = np.zeros_like(x)
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)

@@ -66,7 +66,8 @@ class ExactUpdate:
     residual = 0.0
 
     def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], dtype: Any, like: Any) -> None:
-        self.transform, self.kept, self.splits, self.dtype, self.like = transform, kept, splits, dtype, like[:0]
+        self.transform, self.kept, self.splits, self.dtype = transform, kept, splits, dtype
+        self.like = namespace(like).empty(0, dtype)
         self.data = right_side(kept, transform)
         self.reweigh()
         # a convolution is cheaper in the spectrum, where x is known, than from x in space; a difference is not

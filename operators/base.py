@@ -29,7 +29,10 @@ class Operator(pylops.LinearOperator):
     Notes
     -----
     `symbol`, `gram_symbol`, `split` and `norm_bound` are how an operator tells solvers what makes it easy to
-    invert. Each answers None where the operator cannot say, and a solver then iterates.
+    invert. Each answers None where the operator cannot say, and a solver then iterates. Symbols are arrays of NumPy's;
+    solvers bring them to where the data are.
+
+    Arrays of CuPy are taken like those of NumPy, and the result is of the library of the argument.
     """
 
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up

@@ -40,7 +40,7 @@ from unblur.inversion import (
 from unblur.inversion.fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from unblur.inversion.functionals import GroupNorm, Interval, SquaredNorm
 from unblur.inversion.penalties import PowerNorm
-from unblur.operators import Blur, FirstDerivative, Gradient, Identity, Mask
+from unblur.operators import Blur, FirstDerivative, Gradient, Identity, Mask, from_functions
 
 from ._device import DeviceArray, install
 
@@ -201,6 +201,21 @@ def test_functionals(name, device):
                 np.testing.assert_allclose(device.asnumpy(getattr(there, method)(point)), getattr(here, method)(z), rtol=1e-14)
         if hasattr(here, "conjugate"):
             assert there.conjugate(point) == pytest.approx(here.conjugate(z), rel=1e-14)
+
+
+@pytest.mark.parametrize("algorithm", [PrimalDual(), ProximalGradient(), CG()])
+def test_operators_that_know_the_device_alone(algorithm, device):
+    def flipped(x):
+        assert isinstance(x, DeviceArray)
+        return 2 * np.flip(x, axis=0)
+
+    y = RNG.normal(size=(5, 6))
+    twin = from_functions(lambda x: 2 * np.flipud(x), lambda x: 2 * np.flipud(x), (5, 6))
+    here = LeastSquares(twin, y) + 0.1 * Tikhonov(Identity((5, 6)))
+    there = LeastSquares(from_functions(flipped, flipped, (5, 6)), device.asarray(y)) + 0.1 * Tikhonov(Identity((5, 6)))
+    options = {"tol": 0, "max_iterations": 5}
+    found = solve(there, algorithm, **options).x
+    np.testing.assert_allclose(device.asnumpy(found), solve(here, algorithm, **options).x, rtol=0, atol=1e-12)
 
 
 def test_what_is_mixed_is_refused_by_name(device):
