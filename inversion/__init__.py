@@ -1,6 +1,9 @@
 """How a blur is undone: terms, problems made of them, algorithms, and a plan that chooses and explains.
 
 An inversion is a sum of terms over operator objects. `solve` minimises it; `plan` says how, and why.
+
+Everything computes in the library of the data, NumPy or CuPy, but for what needs SciPy's optimisers, PyWavelets or a file:
+`LBFGS`, `NewtonCG`, the rules for the weight, `estimate_sigma`, `sliding_dct` and `Checkpoint` refuse other arrays than NumPy's.
 """
 
 from .callbacks import Progress, Record

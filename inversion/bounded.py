@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators._backend import sum_of_squares
+from unblur.operators._namespace import is_numpy
 
 from .functionals import capability
 from .normal import NormalEquations, Quadratic, dtype_of_unknown, quadratic
@@ -42,11 +43,11 @@ def refuse_unbounded(problem: Problem) -> None:
     -----
     What falls more slowly than linearly, as −log t does, has no minimum either, but cannot be told from what levels off: it
     is left to the run, as is any ray with a value that is not finite. So are directions that would show only after more than
-    the fifty products by the normal operator that are spent on finding one.
+    the fifty products by the normal operator that are spent on finding one, and arrays of other libraries than NumPy.
     """
     terms = [t for t in problem.terms if t.weight > 0]
     doubtful = [t for t in terms if not capability(t.functional, "bounded_below")]
-    if not doubtful or np.isfinite(problem.box).all():
+    if not doubtful or np.isfinite(problem.box).all() or not is_numpy(problem.data[0].target):
         return
     with np.errstate(all="ignore"):
         ray = _Rays(problem, doubtful, [t for t in terms if t not in doubtful])
@@ -133,7 +134,7 @@ class _Rays:
         return gradient if np.isfinite(gradient).all() else np.zeros_like(self.x)
 
     def _argument(self, term: Term, x: Any) -> Any:
-        return in_precision(term.residual(x), self.problem.dtype)
+        return in_precision(term.residual(x), self.problem.spectra.like)
 
     def _within_bounds(self, d: Any) -> Any:
         low, high = self.problem.box

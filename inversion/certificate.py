@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._namespace import asarray
+
 from .functionals import capability
 from .problem import Problem
 from .terms import Term
@@ -77,7 +79,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
     double = np.result_type(problem.dtype, np.float64)
     terms = [t.cast(double) for t in problem.terms if t.weight > 0]
     low, high = problem.box
-    x = problem.feasible(np.asarray(x, double))
+    x = problem.feasible(asarray(x, problem.data[0].target, "x").astype(double))
     priced = [t for t in terms if t.box is None]
     objective = float(sum(t.value(x) for t in priced))
     held: dict[int, Any] = state.duals() if hasattr(state, "duals") else {}
@@ -123,7 +125,7 @@ def _dual(term: Term, x: Any, estimate: Any, prefer_residual: bool) -> Any:
     """Return a feasible q for a term: the solver's estimate, or a subgradient at x; None where there is neither."""
     functional: Any = term.functional
     if estimate is not None and not (prefer_residual and term.carries_data):
-        p = np.asarray(estimate, x.dtype) / term.weight
+        p = estimate.astype(x.dtype) / term.weight
     elif hasattr(functional, "subgradient"):
         p = functional.subgradient(term.residual(x))
     elif hasattr(functional, "gradient"):

@@ -112,7 +112,7 @@ class CG:
     def start_on(self, system: NormalEquations, x: Any) -> CGState:
         """Return the state at `x`, which it goes on to change, for a linear system."""
         M = read_preconditioner(self.preconditioner, system)
-        s, r = np.zeros(system.dims, system.dtype), system.data_arrays()
+        s, r = np.zeros_like(system.work), system.data_arrays()
         z = s if M is None else np.zeros_like(s)
         state = CGState(x, r, s, z, np.zeros_like(s), system.data_arrays(), system, M, 0.0, 1.0, float("inf"))
         self.restart(state)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unblur.operators._namespace import require_numpy
+
 from .atomic import replacing
 from .problem import Problem
 from .weight_search import Curve
@@ -84,6 +86,7 @@ class Checkpoint:
 
     def begin(self, run: Run) -> None:
         """Take note of the run that is to be saved."""
+        require_numpy("Checkpoint", run.problem.data[0].target)
         self._run = run
 
     def __call__(self, state: Any) -> None:
@@ -121,6 +124,7 @@ def load(path: str | Path, run: Run) -> None:
     ValueError
         If the file is none of ours, or was saved for another problem or other options.
     """
+    require_numpy("resume", run.problem.data[0].target)
     content, saved = _read(path)
     mine = _fingerprint(run)
     for part in ("format", "algorithm", "problem", "data"):

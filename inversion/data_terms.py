@@ -8,6 +8,7 @@ import numpy as np
 
 from unblur.operators import aslinearoperator
 from unblur.operators._backend import real_dtype
+from unblur.operators._namespace import asarray
 
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, SquaredNorm, rounding
@@ -275,7 +276,7 @@ class Distance(Term):
 
 def _mask(y: Any, weights: Any) -> tuple[Any, Any]:
     """Return `y` with 0 where it does not count, and the weights in its shape and precision."""
-    weights = np.asarray(weights)
+    weights = asarray(weights, y, "weights")
     try:
         weights = np.broadcast_to(weights, y.shape).astype(real_dtype(y.dtype))
     except ValueError:
@@ -289,7 +290,7 @@ def _mask(y: Any, weights: Any) -> tuple[Any, Any]:
 
 
 def _read_background(background: Any, y: Any) -> Any:
-    b: Any = np.asarray(background)
+    b: Any = asarray(background, y, "background")
     try:
         b = float(b) if b.ndim == 0 else np.broadcast_to(b, y.shape).astype(y.dtype)
     except ValueError:

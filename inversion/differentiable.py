@@ -10,8 +10,9 @@ import numpy as np
 import scipy.optimize
 
 from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import is_numpy
 
-from .normal import dtype_of_unknown
+from .normal import copied, dtype_of_unknown
 from .problem import Problem
 from .quadratic import UnsolvableError
 from .terms import Term
@@ -46,7 +47,7 @@ class Differentiable:
                     f"{solver} cannot take {term!r}, which has no gradient; SplitBregman can where it has a prox"
                 )
         self.dims = problem.dims
-        self.dtype = dtype_of_unknown(problem)
+        self.dtype, self.xp = dtype_of_unknown(problem), problem.xp
         self._point: Any = None
         self._value, self._gradient = math.nan, None
 
@@ -57,12 +58,11 @@ class Differentiable:
 
     def read_start(self, problem: Problem, x0: Any) -> Any:
         """Return a copy of `x0` in the problem's precision; for None the data brought to x's grid."""
-        x = problem.initial() if x0 is None else np.array(x0)
-        return x.astype(self.dtype, casting="same_kind", copy=False)
+        return copied(problem.initial() if x0 is None else x0, self.xp.empty(0, self.dtype))
 
     def value_and_gradient(self, x: Any) -> tuple[float, Any]:
         """Return the objective at `x`, summed in float64, and its gradient."""
-        value, gradient = 0.0, np.zeros(self.dims, self.dtype)
+        value, gradient = 0.0, self.xp.zeros(self.dims, self.dtype)
         for t in self.terms:
             z = _residual(t, x)
             value += t.weight * t.functional.value(z)
@@ -153,7 +153,7 @@ class Hessian:
 
     def apply(self, d: Any) -> Any:
         """Return H d."""
-        total = np.zeros(self.objective.dims, self.objective.dtype)
+        total = self.objective.xp.zeros(self.objective.dims, self.objective.dtype)
         for t, z in zip(self.objective.terms, self.points, strict=True):
             A = _operator(t)
             part = A.apply_adjoint(_curve(t.functional, z, A.apply(d)))
@@ -174,6 +174,13 @@ def _curve(functional: Any, z: Any, d: Any) -> Any:
     eps = float(np.finfo(real_dtype(z.dtype)).eps)
     step = eps ** (1 / 3) * max(math.sqrt(sum_of_squares(z)), math.sqrt(z.size) * eps) / length
     return (functional.gradient(z + step * d) - functional.gradient(z - step * d)) / (2 * step)
+
+
+def on_the_host(problem: Problem, solver: str) -> Differentiable:
+    """Return the problem for a method of ``scipy.optimize``; refuse one whose data are on a device."""
+    if not is_numpy(problem.data[0].target):
+        raise UnsolvableError(f"{solver} computes in NumPy, but the data are of {problem.xp.__name__}; GradientDescent can")
+    return Differentiable(problem, solver)
 
 
 def _operator(term: Term) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import check_operator
+from unblur.operators._namespace import asarray
 
 from .checkpoint import Run, load
 from .interrupts import deferred_interrupt
@@ -214,7 +215,7 @@ def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: f
 
 
 def _read_start(x0: Any, problem: Problem) -> Any:
-    x0 = np.asarray(x0)
+    x0 = asarray(x0, problem.data[0].target, "x0")
     if x0.shape != problem.dims:
         raise ValueError(
             f"x0 has shape {x0.shape}, but x lives on {problem.dims}; give one of that shape, A.extend(y) for instance"

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import scipy.special
 
 from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import asarray, scipy_namespace
 
-from .functionals import rounding
+from .functionals import largest, rounding
 
 if TYPE_CHECKING:
     from .splitting import FusedStep, Split
@@ -28,7 +28,7 @@ class HuberLoss:
     lipschitz: ClassVar[float] = 1.0
 
     def value(self, z: Any) -> float:
-        return float(np.sum(scipy.special.huber(self.delta, np.abs(z)), dtype=np.float64))
+        return float(np.sum(scipy_namespace("special", z).huber(self.delta, np.abs(z)), dtype=np.float64))
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         # z / (1 + t) near 0, and z (1 − t δ/|z|) beyond |z| = δ (1 + t)
@@ -45,7 +45,7 @@ class HuberLoss:
         return np.multiply(z, size)
 
     def conjugate(self, p: Any) -> float:
-        inside = float(np.abs(p).max(initial=0)) <= self.delta * (1 + rounding(p))
+        inside = largest(p) <= self.delta * (1 + rounding(p))
         return 0.5 * sum_of_squares(p) if inside else np.inf
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
@@ -66,22 +66,28 @@ class KullbackLeibler:
     #: its gradient is unbounded near u = 0
     lipschitz: ClassVar[float | None] = None
 
-    def cast(self, dtype: Any) -> Self:
-        def convert(a: Any) -> Any:
-            return a if a is None or np.ndim(a) == 0 else a.astype(real_dtype(dtype), copy=False)
+    def cast(self, dtype: Any, like: Any = None) -> Self:
+        def convert(a: Any, name: str) -> Any:
+            return a if a is None or np.ndim(a) == 0 else asarray(a, like, name).astype(real_dtype(dtype), copy=False)
 
-        return replace(self, counts=convert(self.counts), background=convert(self.background), weights=convert(self.weights))
+        return replace(
+            self,
+            counts=convert(self.counts, "counts"),
+            background=convert(self.background, "background"),
+            weights=convert(self.weights, "weights"),
+        )
 
     def expected(self, z: Any) -> Any:
         """Return u = z + b, with what lies below 0 by no more than rounding put to 0."""
         u = z + self.background
-        u[(u < 0) & (u > -rounding(u) * np.abs(u).max(initial=0))] = 0
+        u[(u < 0) & (u > -rounding(u) * largest(u))] = 0
         return u
 
     def value(self, z: Any) -> float:
-        divergence = scipy.special.kl_div(self.counts, self.expected(z))
+        divergence = scipy_namespace("special", z).kl_div(self.counts, self.expected(z))
         if self.weights is not None:
-            divergence = np.multiply(self.weights, divergence, out=np.zeros_like(divergence), where=self.weights > 0)
+            # 0 · ∞ is nothing here
+            divergence = self.weights * np.where(self.weights > 0, divergence, 0)
         return float(np.sum(divergence, dtype=np.float64))
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
@@ -89,7 +95,7 @@ class KullbackLeibler:
         t = step if self.weights is None else step * self.weights
         half = 0.5 * (z + (self.background - t))
         q = np.abs(half) + np.sqrt(half * half + t * self.counts)
-        small = np.divide(t * self.counts, q, out=np.zeros_like(q), where=q > 0)
+        small = t * self.counts / np.where(q > 0, q, 1)
         u = np.where(half > 0, q, small) - self.background
         if self.weights is not None:
             u = np.where(self.weights > 0, u, z)
@@ -111,7 +117,7 @@ class KullbackLeibler:
         """Return y / u: the counts over what was expected, 0 where both are."""
         u = z + self.background
         # an FFT leaves rounding errors of either sign where nothing is expected
-        floor = np.finfo(u.dtype).eps * max(float(np.abs(u).max(initial=0)), float(np.finfo(u.dtype).tiny))
+        floor = np.finfo(u.dtype).eps * max(largest(u), float(np.finfo(u.dtype).tiny))
         return self.counts / np.maximum(u, floor)
 
     def conjugate(self, p: Any) -> float:
@@ -119,14 +125,14 @@ class KullbackLeibler:
         q, w = p, 1.0
         if self.weights is not None:
             w, counted = self.weights, self.weights > 0
-            if np.any(np.abs(p[~counted]) > rounding(p) * np.abs(p).max(initial=0)):
+            if largest(p[~counted]) > rounding(p) * largest(p):
                 return np.inf
-            q = np.divide(p, w, out=np.zeros_like(p), where=counted)
+            q = np.where(counted, p, 0) / np.where(counted, w, 1)
         room = 1 - q
         room[(room < 0) & (room >= -rounding(p))] = 0
         if np.any(room < 0) or np.any((room == 0) & (self.counts > 0)):
             return np.inf
-        return float(np.sum(-w * scipy.special.xlogy(self.counts, room) - self.background * p, dtype=np.float64))
+        return float(np.sum(-w * scipy_namespace("special", p).xlogy(self.counts, room) - self.background * p, dtype=np.float64))
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         # the curvature at z is y / u², about one over the size of the counts

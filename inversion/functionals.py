@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 
 from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import asarray, is_numpy
 
 if TYPE_CHECKING:
     from .splitting import FusedStep, Split
@@ -77,13 +78,19 @@ def capability(functional: Functional, name: str) -> Any:
 def slabs(z: Any, whole: tuple[int, ...] = ()) -> Iterator[tuple[slice, ...]]:
     """Cut an array along its first axis that is not in `whole`, into pieces whose temporaries stay in the cache."""
     axis = next((a for a in range(z.ndim) if a not in whole), None)
-    if axis is None:
+    # a device has no use for pieces
+    if axis is None or not is_numpy(z):
         yield (slice(None),) * z.ndim
         return
     n = z.shape[axis]
     thick = max(1, _SLAB * n // max(z.size, 1))
     for start in range(0, n, thick):
         yield (slice(None),) * axis + (slice(start, start + thick),)
+
+
+def largest(p: Any) -> float:
+    """Return max |p|; 0 where there is none."""
+    return float(np.abs(p).max()) if p.size else 0.0
 
 
 def rounding(p: Any) -> float:
@@ -108,8 +115,10 @@ class SquaredNorm:
     def lipschitz(self) -> float:
         return 1.0 if self.weights is None else float(np.max(self.weights))
 
-    def cast(self, dtype: Any) -> Self:
-        return self if self.weights is None else replace(self, weights=np.asarray(self.weights).astype(real_dtype(dtype)))
+    def cast(self, dtype: Any, like: Any = None) -> Self:
+        if self.weights is None:
+            return self
+        return replace(self, weights=asarray(self.weights, like, "weights").astype(real_dtype(dtype)))
 
     @property
     def metric(self) -> Any:
@@ -130,9 +139,9 @@ class SquaredNorm:
         if self.weights is None:
             return 0.5 * sum_of_squares(p)
         counts = self.weights > 0
-        if np.any(np.abs(p[~counts]) > rounding(p) * np.abs(p).max(initial=0)):
+        if largest(p[~counts]) > rounding(p) * largest(p):
             return np.inf
-        return 0.5 * sum_of_squares(p, np.divide(1, self.weights, out=np.zeros_like(self.weights), where=counts))
+        return 0.5 * sum_of_squares(p, counts / np.where(counts, self.weights, 1))
 
     def fused(self, split: Split) -> FusedStep | None:
         from .fused import pointwise
@@ -164,7 +173,7 @@ class GroupNorm:
             return np.abs(z)
         index = list(range(z.ndim))
         kept = [a for a in index if a not in self.axes]
-        squares = np.asarray(np.einsum(z, index, z.conj(), index, kept).real)
+        squares = asarray(np.einsum(z, index, z.conj(), index, kept).real)
         return np.expand_dims(np.sqrt(squares, out=squares), self.axes)
 
     def value(self, z: Any) -> float:
@@ -191,10 +200,10 @@ class GroupNorm:
     def subgradient(self, z: Any) -> Any:
         """Return z_g / ‖z_g‖₂, the gradient where there is one, and 0 where z_g = 0."""
         size = self.magnitude(z)
-        return np.divide(z, size, out=np.zeros_like(z), where=size > 0)
+        return z / np.where(size > 0, size, 1)
 
     def conjugate(self, p: Any) -> float:
-        return 0.0 if float(self.magnitude(p).max(initial=0)) <= 1 + rounding(p) else np.inf
+        return 0.0 if largest(self.magnitude(p)) <= 1 + rounding(p) else np.inf
 
     def project_dual(self, p: Any) -> Any:
         """Return the nearest `p` whose groups are no longer than 1."""
@@ -237,12 +246,12 @@ class Interval:
         return pointwise(split, "BOUNDS", bounds=self.bounds)
 
     def conjugate(self, p: Any) -> float:
-        slack = rounding(p) * float(np.abs(p).max(initial=0))
+        slack = rounding(p) * largest(p)
         total = 0.0
         for bound, part in ((self.low, np.minimum(p, 0)), (self.high, np.maximum(p, 0))):
             if np.isfinite(bound):
                 total += bound * float(np.sum(part, dtype=np.float64))
-            elif float(np.abs(part).max(initial=0)) > slack:
+            elif largest(part) > slack:
                 return np.inf
         return total
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from unblur.operators._compiled import over_slabs
+from unblur.operators._namespace import is_numpy
 
 from .splitting import FusedStep, Split, Sums
 
 
 def _suits(split: Split) -> bool:
-    return type(split.w) is np.ndarray and split.w.dtype in (np.float32, np.float64)
+    return is_numpy(split.w) and split.w.dtype in (np.float32, np.float64)
 
 
 def _total(sums: Any) -> Sums:
@@ -149,7 +150,7 @@ def division(shape: tuple[int, ...], right_side: Any, inverse: Any, symbols: lis
     symbols : list of array that broadcast to it
     """
     arrays = [inverse, *symbols, *([] if np.ndim(right_side) == 0 else [right_side])]
-    if len(symbols) > 1 or not all(type(a) is np.ndarray and a.dtype.char in "fdFD" for a in arrays):
+    if len(symbols) > 1 or not is_numpy(*arrays) or any(a.dtype.char not in "fdFD" for a in arrays):
         return None
     from . import spectral_kernels as kernels
 

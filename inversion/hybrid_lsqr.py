@@ -132,7 +132,7 @@ class HybridLSQR:
         S = StackedSystem(
             [quadratic(t, "HybridLSQR") for t in problem.data if t.weight > 0], problem.dims, dtype_of_unknown(problem)
         )
-        center = np.zeros(S.dims, S.dtype)
+        center = np.zeros_like(S.work)
         if prior.offset is not None:
             # ‖D x − t‖² = c ‖x − Dᴴt / c‖² + a constant
             assert prior.operator is not None

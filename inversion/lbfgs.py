@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .differentiable import Differentiable
+from .differentiable import Differentiable, on_the_host
 from .problem import Problem
 
 
@@ -88,7 +88,7 @@ class LBFGS:
         UnsolvableError
             If a term has no gradient.
         """
-        F = Differentiable(problem, "LBFGS")
+        F = on_the_host(problem, "LBFGS")
         x = F.read_start(problem, x0)
         point = F.flat(x)
         value, g = F.flat_value(point), F.flat_gradient(point)
@@ -143,4 +143,4 @@ class LBFGS:
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
-        return "every term has a gradient: limited-memory quasi-Newton steps", Differentiable(problem, "LBFGS").ffts
+        return "every term has a gradient: limited-memory quasi-Newton steps", on_the_host(problem, "LBFGS").ffts

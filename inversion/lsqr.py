@@ -93,7 +93,7 @@ class LSQR:
             If a term is not quadratic.
         """
         S = StackedSystem.of(problem, "LSQR")
-        x, v, u = S.read_start(x0), np.zeros(S.dims, S.dtype), S.data_arrays()
+        x, v, u = S.read_start(x0), np.zeros_like(S.work), S.data_arrays()
         beta, alpha = S.first_vectors(None, u, v)
         scale = alpha * beta
         if x0 is not None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .differentiable import Differentiable, Hessian
+from .differentiable import Differentiable, Hessian, on_the_host
 from .problem import Problem
 
 
@@ -85,7 +85,7 @@ class NewtonCG:
         UnsolvableError
             If a term has no gradient.
         """
-        F = Differentiable(problem, "NewtonCG")
+        F = on_the_host(problem, "NewtonCG")
         x = F.read_start(problem, x0)
         point = F.flat(x)
         g = F.flat_gradient(point)
@@ -131,5 +131,5 @@ class NewtonCG:
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one inner iteration; raise `UnsolvableError` if it does not."""
-        F = Differentiable(problem, "NewtonCG")
+        F = on_the_host(problem, "NewtonCG")
         return "every term has a gradient: Newton steps by conjugate gradients; FFTs are those of one inner iteration", F.ffts

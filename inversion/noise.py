@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pywt
 
+from unblur.operators._namespace import require_numpy
+
 logger = logging.getLogger("unblur")
 
 # below this share of the intensity range the estimate is texture, rounding, or nothing at all
@@ -55,6 +57,7 @@ def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
     >>> round(estimate_sigma(np.linspace(0, 1, 128) + noise, (0, 1)), 2)
     0.1
     """
+    require_numpy("estimate_sigma", y)
     y = np.asarray(y)
     if y.dtype.kind == "c":
         return float(np.hypot(estimate_sigma(y.real, axes, weights), estimate_sigma(y.imag, axes, weights)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
+from unblur.operators._namespace import asarray, namespace
 
 from .problem import Problem
 from .quadratic import UnsolvableError
@@ -86,7 +87,8 @@ class NormalEquations:
     def __init__(self, parts: Sequence[Quadratic], dims: tuple[int, ...], dtype: Any) -> None:
         self.parts = tuple(parts)
         self.dims, self.dtype = tuple(dims), np.dtype(dtype)
-        self.work = np.zeros(self.dims, self.dtype)
+        self.xp = namespace(*(array for part in self.parts for array in (part.b, part.W)))
+        self.work = self.xp.zeros(self.dims, self.dtype)
 
     @classmethod
     def of(cls, problem: Problem, solver: str) -> Self:
@@ -96,7 +98,7 @@ class NormalEquations:
 
     def data_arrays(self) -> list[Any]:
         """Return an array of the shape of A x for each term."""
-        return [np.zeros(part.A.dimsd, self.dtype) for part in self.parts]
+        return [self.xp.zeros(part.A.dimsd, self.dtype) for part in self.parts]
 
     def forward(self, x: Any, q: list[Any]) -> float:
         """Write w W A x of each term to `q`; return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative."""
@@ -131,12 +133,20 @@ class NormalEquations:
 
     def read_start(self, x0: Any) -> Any:
         """Return a copy of `x0` in the precision of the system; zeros for None."""
-        return np.zeros(self.dims, self.dtype) if x0 is None else np.array(x0).astype(self.dtype, casting="same_kind")
+        return self.xp.zeros(self.dims, self.dtype) if x0 is None else copied(x0, self.work)
 
     @property
     def ffts(self) -> int:
         """FFTs that one product by N takes."""
         return sum(2 * part.A.ffts for part in self.parts)
+
+
+def copied(x0: Any, like: Any) -> Any:
+    """Return a copy of `x0` in the precision and the library of `like`; a complex one does not become real."""
+    x0 = asarray(x0, like, "x0")
+    if not np.can_cast(x0.dtype, like.dtype, "same_kind"):
+        raise TypeError(f"x0 has dtype {x0.dtype}, but x is of {like.dtype}; give its real part")
+    return x0.astype(like.dtype)
 
 
 def quadratic(term: Term, solver: str) -> Quadratic:

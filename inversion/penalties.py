@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._namespace import asarray
+
 # a and t below are arrays of magnitudes and the step; each returns the larger root v of v − a + p t v^(p−1) = 0
 
 
@@ -101,7 +103,7 @@ class ImplicitPrior:
     def denoise(self, z: Any, sigma: float) -> Any:
         """Return `z` with noise of standard deviation `sigma` removed."""
         # a denoiser may work in place, and in a precision of its own
-        clean = np.asarray(self.denoiser(z.copy(), sigma))
+        clean = asarray(self.denoiser(z.copy(), sigma), z, "what the denoiser gave")
         if clean.shape != z.shape:
             raise ValueError(f"the denoiser gave an array of shape {clean.shape} for one of {z.shape}; it must keep the shape")
         return clean.astype(z.dtype, copy=False)
@@ -127,7 +129,7 @@ class Differentiable:
         return float(self.function(z))
 
     def gradient(self, z: Any) -> Any:
-        slope = np.asarray(self.slope(z))
+        slope = asarray(self.slope(z), z, "the gradient")
         if slope.shape != z.shape:
             raise ValueError(f"the gradient has shape {slope.shape} at a point of shape {z.shape}; it must keep the shape")
         # other libraries have a precision of their own

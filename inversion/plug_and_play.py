@@ -9,6 +9,7 @@ import numpy as np
 
 from unblur.operators import Cosine, Fourier, gram_symbol, split
 from unblur.operators._backend import real_dtype
+from unblur.operators._namespace import asarray
 
 from .functionals import capability
 from .problem import Problem
@@ -116,7 +117,7 @@ class PlugAndPlay:
             If there is not one denoiser, or if another term is not quadratic.
         """
         terms, prior = arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         transform, gram, exact = _diagonal(terms, problem)
         if exact:
             assert transform is not None
@@ -215,7 +216,8 @@ def _diagonal(terms: list[Term], problem: Problem) -> tuple[Fourier | Cosine | N
             grams = [_gram(t, transform, only_behind) for t in terms]
             if all(g is not None for g in grams):
                 gram = sum(t.weight * g for t, g in zip(terms, grams, strict=True))
-                return transform, np.asarray(gram).astype(real_dtype(problem.dtype)), not only_behind
+                gram = asarray(gram).astype(real_dtype(problem.dtype))
+                return transform, asarray(gram, problem.data[0].target), not only_behind
     return None, 0, False
 
 

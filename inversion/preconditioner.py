@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.sparse
 
 from unblur.operators import Cosine, Fourier, Operator, aslinearoperator, gram_symbol, split
 from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import Constant, asarray
 
 from .normal import NormalEquations, Quadratic
 
@@ -36,11 +38,11 @@ class SpectralInverse(Operator):
     def __init__(self, transform: Fourier | Cosine, eigenvalues: Any, dtype: Any) -> None:
         super().__init__(transform.dims, transform.dims, dtype)
         self.transform = transform
-        self.inverse = (1 / eigenvalues).astype(real_dtype(dtype))
+        self.inverse = Constant((1 / eigenvalues).astype(real_dtype(dtype)))
 
     def _apply(self, x: Any, out: Any) -> Any:
         spectrum = self.transform.forward(x)
-        spectrum *= self.inverse
+        spectrum *= self.inverse.like(x)
         result = self.transform.inverse(spectrum)
         if out is None:
             return result
@@ -51,7 +53,7 @@ class SpectralInverse(Operator):
         return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
-        return self.inverse if transform == self.transform else None
+        return self.inverse.array if transform == self.transform else None
 
     def __repr__(self) -> str:
         return f"the inverse spectrum in {self.transform}"
@@ -84,7 +86,7 @@ def spectral_preconditioner(system: NormalEquations) -> SpectralInverse | None:
        766–771.
     """
     for transform in _transforms(system):
-        parts = [(part, _approximate_gram(part, transform)) for part in system.parts]
+        parts = [(part, _approximate_gram(part, transform, system.xp)) for part in system.parts]
         if any(gram is None for part, gram in parts if part.measured) or all(gram is None for _, gram in parts):
             continue
         total: Any = sum(part.weight * (_mean_gram(part, system) if gram is None else gram) for part, gram in parts)
@@ -142,7 +144,7 @@ def _transforms(system: NormalEquations) -> Sequence[Fourier | Cosine]:
     return [*(Fourier(system.dims, a, real) for a in valid), *(Cosine(system.dims, a) for a in valid)]
 
 
-def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
+def _approximate_gram(part: Quadratic, transform: Fourier | Cosine, xp: ModuleType) -> Any:
     """Return the eigenvalues of the operator nearest to AᴴWA where A, or K in A = M K, has a Gram symbol; else None."""
     gram = gram_symbol(part.A, transform)
     if gram is not None:
@@ -153,11 +155,11 @@ def _approximate_gram(part: Quadratic, transform: Fourier | Cosine) -> Any:
         return None
     M = aslinearoperator(M)
     # MᴴWM is pointwise: on an image of ones it shows its diagonal
-    kept = M.apply(np.ones(M.dims))
+    kept = M.apply(xp.ones(M.dims))
     return gram * (sum_of_squares(kept, part.W) / M.shape[1])
 
 
 def _mean_gram(part: Quadratic, system: NormalEquations) -> float:
     """Return an estimate of trace(AᴴWA) / n from one vector of random signs."""
-    signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), system.dims)
-    return sum_of_squares(part.A.apply(signs), part.W) / signs.size
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], system.dims)
+    return sum_of_squares(part.A.apply(asarray(signs, system.work)), part.W) / signs.size

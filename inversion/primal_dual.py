@@ -119,11 +119,11 @@ class PrimalDual:
             If a term is not convex, or has neither a prox nor a gradient with a known Lipschitz constant.
         """
         smooth, g, behind = arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
-        norms = [norm_above(t.A) for t in behind]
+        x = problem.read_start(x0)
+        norms = [norm_above(t.A, x) for t in behind]
         steps = self._dual_steps(behind, norms, problem, x)
         duals = [Dual(t, t.A, s, np.zeros_like(t.A.apply(x))) for t, s in zip(behind, steps, strict=True)]
-        inverse = 1.001 * sum(map(lipschitz, smooth)) / (2 * (2 - self.relaxation))
+        inverse = 1.001 * sum(lipschitz(t, x) for t in smooth) / (2 * (2 - self.relaxation))
         inverse += sum(s * n * n for s, n in zip(steps, norms, strict=True))
         if inverse == 0:
             # nothing bounds the step: it only sets how far one prox goes
@@ -179,7 +179,7 @@ class PrimalDual:
             if given.size not in (1, len(behind)):
                 raise ValueError(f"dual_step has {given.size} numbers, but {len(behind)} terms are dual; give as many, or one")
             return [float(s) for s in np.broadcast_to(given, len(behind))]
-        stiffness = sum(t.weight * norm_above(t.A) ** 2 for t in problem.data)
+        stiffness = sum(t.weight * norm_above(t.A, x) ** 2 for t in problem.data)
         # √8 is the norm of a gradient in the plane
         sizes = [_size(x) * (n or 1.0) / np.sqrt(8) for n in norms]
         return [float(t.functional.default_penalty(t.weight, size, stiffness)) for t, size in zip(behind, sizes, strict=True)]

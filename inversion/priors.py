@@ -9,6 +9,7 @@ import numpy as np
 
 from unblur.operators import Gradient, Identity, Operator, Stack, aslinearoperator
 from unblur.operators._arguments import read_axes
+from unblur.operators._namespace import asarray
 
 from .functionals import GroupNorm, SquaredNorm
 from .penalties import Differentiable, ImplicitPrior, PowerNorm
@@ -43,7 +44,7 @@ class Tikhonov(Term):
             if D is None:
                 raise ValueError("target is given without D; name the operator whose result it is")
             D = aslinearoperator(D)
-            offset = np.broadcast_to(target, D.dimsd)
+            offset = np.broadcast_to(asarray(target), D.dimsd)
         super().__init__(SquaredNorm(), D, offset)
 
     def bind(self, A: Operator) -> Self:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
 
 from unblur.operators import Operator
+from unblur.operators._namespace import asarray, is_array, namespace
 
 from .spectra import Spectra
 from .terms import Term
@@ -29,6 +31,13 @@ class Problem:
     ------
     ValueError
         If the terms' operators act on arrays of different shapes.
+    TypeError
+        If the data are arrays of several libraries.
+
+    Notes
+    -----
+    x lives where the data are: with data of CuPy's every array of a solver is, and so is the answer. What terms hold beside
+    the data, weights and targets, is brought there once, in the precision of the data.
 
     Examples
     --------
@@ -50,8 +59,11 @@ class Problem:
         if self.data:
             A = self.data[0].operator
             assert A is not None
+            first = self.data[0].target
+            for t in self.data:
+                _check_library(t, first)
             self.dtype = np.result_type(*(t.target.dtype for t in self.data))
-            terms = tuple(t.bind(A).cast(self.dtype) for t in terms)
+            terms = tuple(t.bind(A).cast(self.dtype, first) for t in terms)
             self.data = tuple(t for t in terms if t.carries_data)
             for term in terms:
                 assert term.operator is not None
@@ -60,7 +72,7 @@ class Problem:
                         f"the operator of {term!r} takes arrays of shape {tuple(term.operator.dims)}, but the data "
                         f"put x on {tuple(A.dims)}; make it for that shape, A.dims"
                     )
-            self.spectra = Spectra(self.dtype)
+            self.spectra = Spectra(self.xp.empty(0, self.dtype))
         self.terms = terms
 
     # -- algebra ------------------------------------------------------------------------------------
@@ -106,6 +118,11 @@ class Problem:
         """Shape of x."""
         return tuple(self.operator.dims)
 
+    @property
+    def xp(self) -> ModuleType:
+        """The library of the data's arrays, and so of x."""
+        return namespace(self.data[0].target)
+
     def objective(self, x: Any) -> float:
         """Return the value of the sum at `x`, accumulated in float64."""
         return float(sum(t.value(x) for t in self.terms))
@@ -150,19 +167,29 @@ class Problem:
             return A.extend(y) * y.real.dtype.type(1 / gain)
         x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
-        energy = np.vdot(Ax, Ax).real
-        return x * x.real.dtype.type(np.vdot(Ax, y).real / energy) if energy > 0 else x
+        energy = float(np.vdot(Ax, Ax).real)
+        return x * x.real.dtype.type(float(np.vdot(Ax, y).real) / energy) if energy > 0 else x
+
+    def read_start(self, x0: Any) -> Any:
+        """Return a copy of `x0` in the library and the precision of the data; for None `initial()`."""
+        return self.initial() if x0 is None else asarray(x0, self.data[0].target, "x0").astype(self.dtype)
 
     def __repr__(self) -> str:
         where = f" of {'×'.join(map(str, self.dims))}" if self.data else ""
         return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)
 
 
+def _check_library(term: Term, first: Any) -> None:
+    mine, its = namespace(term.target).__name__, namespace(first).__name__
+    if mine != its:
+        raise TypeError(f"the data of {term!r} are of {mine}, but those of the first term of {its}; bring both to one library")
+
+
 def _add_arrays(thing: Any, seen: dict[int, int]) -> None:
     """Note the bytes of every array within, once each: those of an array's owner, where it is a view."""
-    if isinstance(thing, np.ndarray):
+    if is_array(thing):
         owner = thing
-        while isinstance(owner.base, np.ndarray):
+        while is_array(owner.base):
             owner = owner.base
         seen[id(owner)] = owner.nbytes
     elif isinstance(thing, dict | list | tuple):

@@ -17,10 +17,10 @@ from .terms import Term
 _MARGIN = 1.05
 
 
-def norm_above(A: Operator) -> float:
-    """Return an upper bound of ‖A‖: the one that A knows, else one by power iteration, with a margin."""
+def norm_above(A: Operator, like: Any = None) -> float:
+    """Return an upper bound of ‖A‖: the one that A knows, else one by power iteration on arrays like that, with a margin."""
     bound = norm_bound(A)
-    return _MARGIN * operator_norm(A) if bound is None else bound
+    return _MARGIN * operator_norm(A, like=like) if bound is None else bound
 
 
 def is_smooth(term: Term) -> bool:
@@ -33,9 +33,9 @@ def has_prox(term: Term) -> bool:
     return hasattr(term.functional, "prox")
 
 
-def lipschitz(term: Term) -> float:
+def lipschitz(term: Term, like: Any = None) -> float:
     """Return a Lipschitz constant of the gradient of w f(A x − b): w L ‖A‖²."""
-    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.A) ** 2)
+    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.A, like) ** 2)
 
 
 def is_identity(A: Operator) -> bool:

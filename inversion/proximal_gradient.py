@@ -94,9 +94,9 @@ class ProximalGradient:
             If a term has no gradient, and is not the only one with a prox on x.
         """
         smooth, g = arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         images = [Image(t, Ax := t.A.apply(x), Ax.copy()) for t in smooth]
-        L = sum(lipschitz(t) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
+        L = sum(lipschitz(t, x) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
         convex = all(capability(t.functional, "convex") for t in problem.terms if t.weight > 0)
         return ProximalGradientState(x, x.copy(), images, g, L or 1.0, 1.0, convex)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
+from unblur.operators._namespace import namespace
 
 from .problem import Problem
 from .spectra import Spectra
@@ -77,7 +78,8 @@ class Division:
         if self._fused is not None and X is not None:
             return self._fused(X, Z)
         if X is None:
-            X = np.zeros(self.shape, np.result_type(self.inverse, self.right_side, *Z))
+            kinds = [a.dtype for a in (self.inverse, self.right_side, *Z) if np.ndim(a)]
+            X = namespace(self.inverse).zeros(self.shape, np.result_type(*kinds))
         for h, z in zip(self.symbols, Z, strict=True):
             X += h.conj() * z
         X += self.right_side

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._backend import inner, sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
@@ -117,17 +117,17 @@ class RichardsonLucy:
             mean = float(np.mean(x, dtype=np.float64))
             x = np.maximum(x, x.dtype.type(0.01 * mean if mean > 0 else 1))
         else:
-            x = np.array(x0, problem.dtype)
+            x = problem.read_start(x0)
             if x.min() < 0:
                 raise ValueError(f"x0 holds {x.min():g}; give 0 or more, and more than 0 where x may be more than 0")
-        sensitivity: Any = sum(t.weight * t.A.apply_adjoint(_weights(t).astype(np.float64)) for t in data)
+        sensitivity: Any = sum(t.weight * t.A.apply_adjoint(_weights(t, problem).astype(np.float64)) for t in data)
         rounding = 100 * float(np.finfo(x.dtype).eps) * float(np.abs(sensitivity).max())
         if sensitivity.min() < -rounding:
             raise UnsolvableError(
                 f"RichardsonLucy cannot take {data[0]!r}: its operator or another has negative samples; PrimalDual can"
             )
         sensitivity = np.where(sensitivity > rounding, sensitivity, 0).astype(x.dtype)
-        edges = [Edge(t, norm_above(t.A), np.zeros_like(t.A.apply(x))) for t in rough]
+        edges = [Edge(t, norm_above(t.A, x), np.zeros_like(t.A.apply(x))) for t in rough]
         lift = np.zeros_like(x)
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
@@ -158,7 +158,7 @@ class RichardsonLucy:
             slope = self._slope(state, z)
             back += state.lift - np.minimum(slope, 0)
             front = front + state.lift + np.maximum(slope, 0)
-        factor = np.divide(back, front, out=np.ones_like(x), where=state.seen)
+        factor = np.where(state.seen, back, 1) / np.where(state.seen, front, 1)
         # a spectral adjoint leaves rounding errors below 0
         np.maximum(factor, 0, out=factor)
         new = factor
@@ -226,9 +226,9 @@ def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]
     return tuple(t for t in problem.data if t.weight > 0), smooth, edges
 
 
-def _weights(t: Term) -> Any:
+def _weights(t: Term, problem: Problem) -> Any:
     w = t.functional.weights  # type: ignore[attr-defined]
-    return np.ones(t.A.dimsd) if w is None else w
+    return problem.xp.ones(t.A.dimsd) if w is None else w
 
 
 def _ratio(t: Term, Az: Any) -> Any:
@@ -241,5 +241,4 @@ def _length(step: Any, before: Any) -> float:
     energy = sum_of_squares(before)
     if energy == 0:
         return 0.0
-    along = float(np.einsum("i,i->", np.ravel(step), np.ravel(before), dtype=np.float64))
-    return min(max(along / energy, 0.0), 0.999)
+    return min(max(inner(step, before) / energy, 0.0), 0.999)

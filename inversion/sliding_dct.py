@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators._backend import fft_namespace, get_workers, working_dtype
+from unblur.operators._namespace import require_numpy
 
 
 def sliding_dct(image: Any, sigma: float, *, size: int = 8, threshold: float = 2.7) -> Any:
@@ -59,6 +60,7 @@ def sliding_dct(image: Any, sigma: float, *, size: int = 8, threshold: float = 2
     >>> bool(sliding_dct(noise, 0.1).std() < 0.03)
     True
     """
+    require_numpy("sliding_dct", image)
     x = np.asarray(image)
     x = x.astype(working_dtype(x.dtype), copy=False)
     if x.dtype.kind == "c":

@@ -9,6 +9,7 @@ import numpy as np
 
 from unblur.operators import Cosine, Fourier, gram_symbol, split, symbol
 from unblur.operators._backend import real_dtype
+from unblur.operators._namespace import asarray
 
 
 class Spectra:
@@ -18,22 +19,22 @@ class Spectra:
 
     Parameters
     ----------
-    dtype : dtype
-        That of the data; symbols are worked out in double precision and kept in this one.
+    like : array
+        Symbols are worked out by NumPy in double precision, and kept in the precision and the library of this one.
     """
 
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = np.dtype(dtype)
+    def __init__(self, like: Any) -> None:
+        self.like = like
         # each answer beside its operator, which keeps the operator's id from being another's
         self._answers: dict[Any, tuple[Any, Any]] = {}
 
     def symbol(self, A: Any, transform: Fourier | Cosine) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it; else None."""
-        return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.dtype))
+        return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.like))
 
     def gram(self, A: Any, transform: Fourier | Cosine) -> Any:
         """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None."""
-        return self._ask(("gram", transform), A, lambda: in_precision(gram_symbol(A, transform), self.dtype))
+        return self._ask(("gram", transform), A, lambda: in_precision(gram_symbol(A, transform), self.like))
 
     def split(self, A: Any) -> tuple[Any, Any] | None:
         """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""
@@ -50,9 +51,9 @@ class Spectra:
         return self._answers[key][1]
 
 
-def in_precision(symbol: Any, dtype: Any) -> Any:
-    """Return a symbol, or None, in the precision of `dtype`; a real one stays real."""
+def in_precision(symbol: Any, like: Any) -> Any:
+    """Return a symbol, or None, in the precision and the library of an array; a real one stays real."""
     if symbol is None:
         return None
-    real = real_dtype(dtype)
-    return symbol.astype(np.result_type(real, np.complex64) if symbol.dtype.kind == "c" else real)
+    real = real_dtype(like.dtype)
+    return asarray(symbol.astype(np.result_type(real, np.complex64) if symbol.dtype.kind == "c" else real), like)

@@ -124,7 +124,7 @@ class SplitBregman:
             If a term has no prox, or if the x-update is not exact and may not be inexact.
         """
         transform, kept, splits = self._arrange(problem)
-        x = problem.initial() if x0 is None else np.array(x0, problem.dtype)
+        x = problem.read_start(x0)
         self._set_penalties(splits, problem, x)
         update: ExactUpdate | InnerCG
         if transform is None:

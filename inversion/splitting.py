@@ -9,6 +9,7 @@ import numpy as np
 
 from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
+from unblur.operators._namespace import contiguous
 
 from .terms import Term
 
@@ -49,7 +50,7 @@ class Split:
 
     def begin(self, Kx: Any) -> None:
         """Set out from v = prox(K x) and u = K x − v."""
-        self.w = np.ascontiguousarray(Kx).copy()
+        self.w = contiguous(Kx).copy()
         self.fused = self.term.fused_step(self)
         self.work = None if self.fused else [self.prox(self.w, np.empty_like(self.w)), np.empty_like(self.w)]
 

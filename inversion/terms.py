@@ -13,6 +13,7 @@ import numpy as np
 
 from unblur.operators import Identity, Operator, aslinearoperator
 from unblur.operators._backend import real_dtype, working_dtype
+from unblur.operators._namespace import asarray
 
 from .functionals import Functional
 
@@ -77,15 +78,15 @@ class Term:
         """Return the term with its operator, taken from `A`, that of the data, where it has none of its own."""
         return self if self.operator is not None else self._with(operator=Identity(A.dims))
 
-    def cast(self, dtype: Any) -> Self:
-        """Return the term with its arrays in the precision of `dtype`."""
+    def cast(self, dtype: Any, like: Any = None) -> Self:
+        """Return the term with its arrays in the precision of `dtype`, and in the library of `like` where that is given."""
         term = self
         if hasattr(self.functional, "cast"):
-            term = term._with(functional=self.functional.cast(dtype))
+            term = term._with(functional=self.functional.cast(dtype, like))
         if self.offset is None:
             return term
         kind = np.result_type(real_dtype(dtype), np.complex64) if self.offset.dtype.kind == "c" else real_dtype(dtype)
-        return term._with(offset=self.offset.astype(kind, copy=False))
+        return term._with(offset=asarray(self.offset, like, "the offset of a term").astype(kind, copy=False))
 
     @property
     def A(self) -> Operator:  # noqa: N802 - the field's own symbol
@@ -141,7 +142,7 @@ class Term:
         """Return the conjugate of w f(· − b) at `p`, which is w f*(p / w) + ⟨p, b⟩."""
         if self.weight == 0:
             return 0.0 if not np.any(p) else np.inf
-        linear = 0.0 if self.offset is None else float(np.vdot(p.astype(np.result_type(p, np.float64)), self.offset).real)
+        linear = 0.0 if self.offset is None else float(np.vdot(p.astype(np.result_type(p.dtype, np.float64)), self.offset).real)
         return self.weight * float(self.functional.conjugate(p / self.weight)) + linear  # type: ignore[attr-defined]
 
     def fused_step(self, split: Any) -> Any:
@@ -174,7 +175,7 @@ def name_of(operator: Any, default: str = "I") -> str:
 
 def read_samples(y: Any, operator: Operator | None, name: str, finite: bool = True) -> Any:
     """Return `y` as floating-point numbers in the shape that `operator` gives."""
-    y = np.asarray(y)
+    y = asarray(y)
     y = y.astype(working_dtype(y.dtype), copy=False)
     if operator is not None:
         shape = tuple(operator.dimsd)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._namespace import require_numpy
+
 from .checkpoint import load_choice
 from .noise import estimate_sigma
 from .plan import Plan, plan
@@ -70,6 +72,7 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
     """
     _check(rule)
     problem = given.problem
+    require_numpy("a rule for the weight", problem.data[0].target)
     priors = [t for t in problem.terms if _takes_factor(t)]
     if not priors:
         raise ValueError(f"weight is {rule!r}, but no term can be weighted; add a prior, such as Tikhonov() or TotalVariation()")

@@ -51,7 +51,7 @@ class SpectralFits:
         self.transform = transform
         self.count = transform.multiplicity()
         self.parseval = transform.energy_weights()
-        spectra = Spectra(np.float64)
+        spectra = Spectra(np.empty(0))
         data = [(t.cast(np.float64), w) for t, w in gaussian_data(problem)]
         priors = [t.cast(np.float64) for t in priors]
         self.samples = sum(t.offset.size for t, _ in data)  # type: ignore[union-attr]

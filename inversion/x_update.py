@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
+from unblur.operators._namespace import namespace
 
 from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
@@ -111,7 +112,7 @@ class InnerCG:
     def __init__(self, kept: list[Term], splits: list[Split], x: Any, iterations: int, preconditioner: Any) -> None:
         self.splits, self.iterations = splits, iterations
         self.kept = [quadratic(t, "SplitBregman") for t in kept]
-        self.targets = [np.zeros(s.K.dimsd, x.dtype) for s in splits]
+        self.targets = [namespace(x).zeros(s.K.dimsd, x.dtype) for s in splits]
         self.cg = CG(preconditioner)
         self.x = x.copy()
         self.reweigh()

@@ -2,6 +2,9 @@
 
 Every operator is a `pylops.LinearOperator`, keeps the shape and the precision of its argument, and tells solvers
 through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to invert.
+
+Arguments are arrays of NumPy's or of CuPy's, and the result is of the same library. `Wavelet`, which calls PyWavelets, and
+SciPy's own operators take NumPy's alone, and `check_operator` measures with these.
 """
 
 from ._backend import get_workers, set_workers

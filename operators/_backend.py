@@ -1,6 +1,6 @@
 """Where FFTs come from, how many threads they may use, and in which precision arrays are computed with.
 
-FFTs are asked for here; arrays are NumPy's throughout.
+Where arrays come from is told by `_namespace`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from ._namespace import is_numpy, scipy_namespace
+
 _workers: int | None = None
 
 
-def fft_namespace(*arrays: Any) -> ModuleType:
-    """Return the FFT library that goes with `arrays`, in the manner of ``scipy.fft``."""
-    return scipy.fft
+def fft_namespace(x: Any) -> ModuleType:
+    """Return the FFT library that goes with the array `x`, in the manner of ``scipy.fft``."""
+    return scipy.fft if type(x) is np.ndarray else scipy_namespace("fft", x)
+
+
+def fft_threads(x: Any) -> dict[str, int]:
+    """Return the option of that library's functions that says how many threads they may use, where they have one."""
+    return {"workers": get_workers()} if is_numpy(x) else {}
 
 
 def get_workers() -> int:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ._namespace import asnumpy
 from .transforms import Cosine
 
 
 def read_psf(psf: Any) -> Any:
     """Return `psf` in double precision; an error names what is wrong with it."""
-    psf = np.asarray(psf)
+    psf = asnumpy(psf)
     if psf.dtype.kind not in "biufc":
         raise TypeError(f"psf has dtype {psf.dtype}; give an array of numbers")
     if psf.size == 0 or psf.ndim == 0:

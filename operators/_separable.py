@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._namespace import contiguous, is_numpy, namespace
 from .boundaries import Extension
 
 # samples that stay in a core's cache from one tap to the next
@@ -74,7 +75,7 @@ class Pass:
         return self._part(extended, self.inside)
 
     def _zeros(self, like: Any, size: int) -> Any:
-        return np.zeros((*like.shape[: self.axis], size, *like.shape[self.axis + 1 :]), like.dtype)
+        return namespace(like).zeros((*like.shape[: self.axis], size, *like.shape[self.axis + 1 :]), like.dtype)
 
     def _part(self, x: Any, window: slice) -> Any:
         return x[(slice(None),) * self.axis + (window,)]
@@ -82,13 +83,15 @@ class Pass:
 
 def _correlate(x: Any, taps: list[Any], axis: int, n: int, start: int) -> Any:
     """Return Σ taps[j] x[i + start + j] for i < n along `axis`."""
-    x = np.ascontiguousarray(x)
-    y = np.empty((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    xp, x = namespace(x), contiguous(x)
+    y = xp.empty((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
     stride = prod(x.shape[axis + 1 :])
     source, target = x.reshape(-1, x.shape[axis], stride), y.reshape(-1, n, stride)
-    lines = max(1, _BLOCK // (n * stride))
-    rows = n if lines > 1 else max(1, min(n, _BLOCK // stride))
-    work = np.empty((min(lines, len(target)), rows, stride), x.dtype)
+    # a device has no use for blocks: all at once there
+    block_size = _BLOCK if is_numpy(x) else y.size
+    lines = max(1, block_size // (n * stride))
+    rows = n if lines > 1 else max(1, min(n, block_size // stride))
+    work = xp.empty((min(lines, len(target)), rows, stride), x.dtype)
     for a in range(0, len(target), lines):
         for i in range(0, n, rows):
             block = target[a : a + lines, i : i + rows]

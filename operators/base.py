@@ -9,6 +9,7 @@ import pylops
 
 from ._arguments import read_dims
 from ._backend import working_dtype
+from ._namespace import asarray, is_array, library
 from ._traced import call, is_jax
 
 
@@ -28,7 +29,10 @@ class Operator(pylops.LinearOperator):
     Notes
     -----
     `symbol`, `gram_symbol`, `split` and `norm_bound` are how an operator tells solvers what makes it easy to
-    invert. Each answers None where the operator cannot say, and a solver then iterates.
+    invert. Each answers None where the operator cannot say, and a solver then iterates. Symbols are arrays of NumPy's;
+    solvers bring them to where the data are.
+
+    Arrays of CuPy are taken like those of NumPy, and the result is of the library of the argument.
     """
 
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up
@@ -108,7 +112,7 @@ class Operator(pylops.LinearOperator):
         return out
 
     def _read(self, x: Any, shape: tuple[int, ...], name: str) -> Any:
-        x = np.asarray(x)
+        x = asarray(x)
         if x.shape != shape:
             raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here{_axes_hint(x.shape, shape)}")
         if x.dtype.kind not in "biufc":
@@ -121,9 +125,13 @@ class Operator(pylops.LinearOperator):
         return np.complex64 if self.dtype.kind == "c" else np.float16
 
     def _check_out(self, out: Any, shape: tuple[int, ...], x: Any) -> Any:
-        if out is not None and not isinstance(out, np.ndarray):
+        if out is None:
+            return out
+        if not is_array(out):
             raise TypeError(f"out is {out!r}; give an array of shape {shape} and dtype {x.dtype}, or None")
-        if out is not None and (out.shape != shape or out.dtype != x.dtype):
+        if type(out) is not type(x) and library(out) != library(x):
+            raise TypeError(f"out is an array of {library(out)}, but the argument one of {library(x)}; give one of that, or None")
+        if out.shape != shape or out.dtype != x.dtype:
             raise ValueError(f"out has shape {out.shape} and dtype {out.dtype}; give one of {shape} and {x.dtype}, or None")
         return out
 
@@ -149,11 +157,10 @@ class Operator(pylops.LinearOperator):
         """
         if np.isscalar(x):
             return super().dot(_python_scalar(x))
-        shape = getattr(x, "shape", None)
-        if isinstance(x, np.ndarray) and shape is not None and len(shape) > 1:
-            if shape == tuple(self.dims):
+        if is_array(x) and len(x.shape) > 1:
+            if x.shape == tuple(self.dims):
                 return self.apply(x)
-            if len(self.dims) > 1 and shape[0] != self.shape[1]:
+            if len(self.dims) > 1 and x.shape[0] != self.shape[1]:
                 self._read(x, tuple(self.dims), "x")
         return super().dot(x)
 

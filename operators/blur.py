@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
+from ._namespace import Constant, asarray, contiguous, namespace
 from ._psf import cosine_spectrum, kernel_on_grid, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
@@ -178,7 +179,7 @@ class Blur(Operator):
                 x = one.apply(x)
             return _deliver(x, out)
         spectrum = self._to_spectrum(x)
-        spectrum *= self._spectrum(x.dtype)
+        spectrum *= self._spectrum(x)
         return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
@@ -187,7 +188,7 @@ class Blur(Operator):
                 y = one.apply_adjoint(y)
             return _deliver(y, out)
         spectrum = self._image_to_spectrum(y)
-        spectrum *= self._spectrum(y.dtype, adjoint=True)
+        spectrum *= self._spectrum(y, adjoint=True)
         return _deliver(self._to_scene(spectrum, y.dtype), out)
 
     def _transform(self, dtype: Any) -> Fourier:
@@ -221,7 +222,7 @@ class Blur(Operator):
         if x.shape == self._grid:
             return x
         # one copy in all, where transforms that pad make one along each axis
-        grid = np.zeros(self._grid, x.dtype)
+        grid = namespace(x).zeros(self._grid, x.dtype)
         grid[inside] = x
         return grid
 
@@ -236,14 +237,15 @@ class Blur(Operator):
             extension.fill(grid[tuple(window)])
         return grid
 
-    def _spectrum(self, dtype: Any, adjoint: bool = False) -> Any:
-        key = (np.dtype(dtype), adjoint)
+    def _spectrum(self, x: Any, adjoint: bool = False) -> Any:
+        """Return the spectrum of the PSF that goes with `x`."""
+        key = (x.dtype, adjoint)
         if key not in self._cache:
             kernel = self._kernel(self._grid, self._start)
-            spectrum = Fourier(kernel.shape, self.axes, real=key[0].kind == "f").forward(kernel)
-            precision = np.result_type(real_dtype(dtype), np.complex64)
-            self._cache[key] = (spectrum.conj() if adjoint else spectrum).astype(precision)
-        return self._cache[key]
+            spectrum = Fourier(kernel.shape, self.axes, real=x.dtype.kind == "f").forward(kernel)
+            precision = np.result_type(real_dtype(x.dtype), np.complex64)
+            self._cache[key] = Constant((spectrum.conj() if adjoint else spectrum).astype(precision))
+        return self._cache[key].like(x)
 
     def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
         # with zeros outside, taps that reach beyond the image from anywhere in it meet nothing
@@ -288,7 +290,7 @@ class Blur(Operator):
             edges = 1.0
             if spectrum is None:
                 edges = float(np.prod([extension.norm() for extension in self._extensions]))
-                spectrum = self.gain or self._spectrum(np.complex128 if self.dtype.kind == "c" else np.float64)
+                spectrum = self.gain or self._spectrum(self.psf)
             self._cache["norm"] = float(np.abs(spectrum).max() * edges)
         return self._cache["norm"]  # type: ignore[no-any-return]
 
@@ -306,13 +308,14 @@ class Blur(Operator):
 
     def extend(self, y: Any) -> Any:
         """Return an array of shape `dims` whose crop is the image `y`; the margin joins opposite edges smoothly."""
-        x = np.asarray(y)
+        x = asarray(y)
         for axis in self.axes if self.boundary == "unknown" else ():
             margin = self.dims[axis] - self.dimsd[axis]
             ramp = np.arange(1, margin + 1) / (margin + 1)
             weights = (ramp * ramp * (3 - 2 * ramp)).astype(real_dtype(x.dtype), copy=False)
-            weights = np.expand_dims(weights, [a for a in range(x.ndim) if a != axis])
-            first, last = (np.take(x, [i], axis=axis) for i in (0, -1))
+            weights = asarray(np.expand_dims(weights, [a for a in range(x.ndim) if a != axis]), like=x)
+            line = np.moveaxis(x, axis, 0)
+            first, last = (np.moveaxis(part, 0, axis) for part in (line[:1], line[-1:]))
             bridge = (1 - weights) * last + weights * first
             x = np.roll(np.concatenate([x, bridge.astype(x.dtype)], axis=axis), self._start[axis], axis=axis)
         return x.copy() if x is y else x
@@ -325,6 +328,6 @@ class Blur(Operator):
 
 def _deliver(result: Any, out: Any) -> Any:
     if out is None:
-        return np.ascontiguousarray(result)
+        return contiguous(result)
     out[...] = result
     return out

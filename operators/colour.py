@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arguments import read_axis, read_dims, read_ordered_axes
 from ._backend import real_dtype
+from ._namespace import Constant, asnumpy, namespace
 from .base import Identity, Operator
 
 
@@ -52,7 +53,7 @@ class ChannelMix(Operator):
     def __init__(self, matrix: Any, dims: Any, axis: int = -1) -> None:
         sizes = read_dims(dims)
         self.axis = read_axis(axis, len(sizes))
-        matrix = np.asarray(matrix)
+        matrix = asnumpy(matrix)
         if matrix.dtype.kind not in "biufc":
             raise TypeError(f"matrix has dtype {matrix.dtype}; give an array of numbers")
         channels = sizes[self.axis]
@@ -62,12 +63,13 @@ class ChannelMix(Operator):
             raise ValueError("matrix holds NaN or infinite numbers; replace them")
         self.matrix = matrix.astype(np.complex128 if matrix.dtype.kind == "c" else np.float64)
         super().__init__(sizes, (*sizes[: self.axis], len(matrix), *sizes[self.axis + 1 :]), self.matrix.dtype)
+        self._forward, self._back = Constant(self.matrix), Constant(self.matrix.conj().T)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return self._mix(self.matrix, x, self.dimsd, out)
+        return self._mix(self._forward.like(x), x, self.dimsd, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return self._mix(self.matrix.conj().T, y, self.dims, out)
+        return self._mix(self._back.like(y), y, self.dims, out)
 
     def _mix(self, matrix: Any, x: Any, shape: tuple[int, ...], out: Any) -> Any:
         matrix = matrix.astype(x.dtype if matrix.dtype.kind == "c" else real_dtype(x.dtype))
@@ -175,13 +177,13 @@ class Bayer(Operator):
             self._places.append((mosaic, tuple(where)))
 
     def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty(self.dimsd, x.dtype) if out is None else out
+        out = namespace(x).empty(self.dimsd, x.dtype) if out is None else out
         for mosaic, where in self._places:
             out[mosaic] = x[where]
         return out
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        out = np.empty(self.dims, y.dtype) if out is None else out
+        out = namespace(y).empty(self.dims, y.dtype) if out is None else out
         out[...] = 0
         for mosaic, where in self._places:
             out[where] = y[mosaic]

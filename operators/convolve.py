@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arguments import read_dims, read_ordered_axes
+from ._namespace import asnumpy
 from .blur import Blur
 
 
@@ -74,7 +75,7 @@ class Convolve2D(Blur):
         if len(offset) != 2 or any(not 0 <= o < n for o, n in zip(offset, np.shape(h), strict=True)):
             raise ValueError(f"offset is {offset!r}; give an index into h, of shape {np.shape(h)}, along each of its axes")
         super().__init__(h, sizes, boundary="zero", axes=tuple(axes), center=tuple(int(o) for o in offset))
-        self.h = np.asarray(h)
+        self.h = asnumpy(h)
         self.offset = tuple(int(o) for o in offset)
         self.method = method
         self.name = name

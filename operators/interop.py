@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 
 from . import structure
 from ._arguments import read_dims
+from ._namespace import asarray, is_array, library, require_numpy
 from .base import Operator
 
 
@@ -22,10 +23,16 @@ class Foreign(Operator):
         self.ffts = structure.ffts(op)
 
     def _apply(self, x: Any, out: Any) -> Any:
+        self._require_its_library(x)
         return _fit(_in_parts(self.op.matvec, x.ravel(), self.dtype), x, self.dimsd, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        self._require_its_library(y)
         return _fit(_in_parts(self.op.rmatvec, y.ravel(), self.dtype), y, self.dims, out)
+
+    def _require_its_library(self, x: Any) -> None:
+        if isinstance(self.op, scipy.sparse.linalg.LinearOperator):
+            require_numpy(repr(self), x)
 
     def symbol(self, transform: Any) -> Any:
         return structure.symbol(self.op, transform)
@@ -136,6 +143,10 @@ def aslinearoperator(A: Any) -> Operator:
     """
     if isinstance(A, Operator):
         return A
+    if is_array(A) and not isinstance(A, np.ndarray):
+        raise TypeError(
+            f"A is a matrix of {library(A)}; give from_functions(lambda x: A @ x, lambda y: A.conj().T @ y, dims, dimsd)"
+        )
     if isinstance(A, np.ndarray) and A.ndim != 2:
         raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
     if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
@@ -159,7 +170,7 @@ def _in_parts(function: Callable[[Any], Any], x: Any, declared: Any) -> Any:
 
 def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any) -> Any:
     """Give a foreign result its shape and the precision of the argument."""
-    y = np.asarray(y)
+    y = asarray(y, like, "the result of an operator")
     if y.size != np.prod(shape):
         raise ValueError(f"an operator gave an array of shape {y.shape} where {shape} was declared; mend its dims or dimsd")
     if y.dtype.kind == "c" and like.dtype.kind != "c":

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ._backend import sum_of_squares
+from ._namespace import asarray
 from .interop import aslinearoperator
 
 
-def operator_norm(A: Any, iterations: int = 50, rng: Any = None) -> float:
+def operator_norm(A: Any, iterations: int = 50, rng: Any = None, like: Any = None) -> float:
     r"""Return the norm of an operator by power iteration on AᴴA.
 
     .. math:: x \leftarrow \frac{A^H A x}{\|A^H A x\|}, \qquad \|A\| \approx \frac{\|A x\|}{\|x\|}
@@ -23,6 +24,8 @@ def operator_norm(A: Any, iterations: int = 50, rng: Any = None) -> float:
         How many applies of A and of Aᴴ, 1 or more.
     rng : numpy.random.Generator or int, optional
         For the random start; by default a fixed one.
+    like : array, optional
+        Of the library whose arrays A is put to; by default NumPy.
 
     Returns
     -------
@@ -58,6 +61,7 @@ def operator_norm(A: Any, iterations: int = 50, rng: Any = None) -> float:
     x: Any = generator.standard_normal(op.dims)
     if op.dtype.kind == "c":
         x = x + 1j * generator.standard_normal(op.dims)
+    x = asarray(x, like)
     largest = 0.0
     for _ in range(iterations):
         size = np.sqrt(sum_of_squares(x))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._arguments import read_dims, read_ordered_axes
+from ._namespace import Constant, asnumpy, namespace
 from .base import Identity, Operator
 
 
@@ -26,7 +27,7 @@ class _Window(Operator):
         return out
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        out = np.empty(self.dims, y.dtype) if out is None else out
+        out = namespace(y).empty(self.dims, y.dtype) if out is None else out
         out[...] = 0
         out[self.window] = y
         return out
@@ -174,7 +175,7 @@ class Mask(Operator):
     """
 
     def __init__(self, mask: Any, dims: Any = None) -> None:
-        mask = np.asarray(mask)
+        mask = asnumpy(mask)
         if mask.dtype != bool:
             raise TypeError(f"mask has dtype {mask.dtype}; give booleans, such as mask != 0, or weights to LeastSquares")
         sizes = read_dims(mask.shape if dims is None else dims, "mask.shape" if dims is None else "dims")
@@ -184,14 +185,14 @@ class Mask(Operator):
             raise ValueError(f"mask has shape {mask.shape}, which does not broadcast to dims {sizes}") from None
         super().__init__(sizes, sizes)
         self.mask = mask
-        self._dropped = ~mask
+        self._dropped = Constant(~mask)
 
     def _apply(self, x: Any, out: Any) -> Any:
         if out is None:
             out = x.copy()
         else:
             out[...] = x
-        np.copyto(out, 0, where=self._dropped)
+        np.copyto(out, 0, where=self._dropped.like(x))
         return out
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._arguments import read_axes, read_dims
-from ._backend import fft_namespace, get_workers
+from ._backend import fft_namespace, fft_threads
 from .base import Identity, Operator
 
 
@@ -68,10 +68,10 @@ class FourierTransform(_Unitary):
         super().__init__(dims, axes, np.complex128)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _deliver(fft_namespace(x).fftn(x, axes=self.axes, norm="ortho", workers=get_workers()), out)
+        return _deliver(fft_namespace(x).fftn(x, axes=self.axes, norm="ortho", **fft_threads(x)), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _deliver(fft_namespace(y).ifftn(y, axes=self.axes, norm="ortho", workers=get_workers()), out)
+        return _deliver(fft_namespace(y).ifftn(y, axes=self.axes, norm="ortho", **fft_threads(y)), out)
 
 
 class CosineTransform(_Unitary):
@@ -108,10 +108,10 @@ class CosineTransform(_Unitary):
         super().__init__(dims, axes, np.float64)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _deliver(fft_namespace(x).dctn(x, axes=self.axes, norm="ortho", workers=get_workers()), out)
+        return _deliver(fft_namespace(x).dctn(x, axes=self.axes, norm="ortho", **fft_threads(x)), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _deliver(fft_namespace(y).idctn(y, axes=self.axes, norm="ortho", workers=get_workers()), out)
+        return _deliver(fft_namespace(y).idctn(y, axes=self.axes, norm="ortho", **fft_threads(y)), out)
 
 
 def _deliver(result: Any, out: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import structure
+from ._namespace import namespace
 from .base import Operator
 from .interop import aslinearoperator
 
@@ -51,7 +52,7 @@ class Stack(Operator):
             self.axes: tuple[int, ...] = tuple(sorted({axis for A in self.operators for axis in A.axes}))
 
     def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty(self.dimsd, x.dtype) if out is None else out
+        out = namespace(x).empty(self.dimsd, x.dtype) if out is None else out
         for A, part in zip(self.operators, out, strict=True):
             A.apply(x, part)
         return out

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ._arguments import BOUNDARIES, read_axis, read_choice, read_dims, read_ordered_axes, read_spacing
+from ._namespace import contiguous, is_numpy, namespace
 from .base import Operator
 from .boundaries import source_indices
 from .transforms import Cosine, Fourier
@@ -102,8 +103,8 @@ class Stencil(Operator):
         self._sum(y, out, self._mirrored, self._adjoint_edges, add=True)
 
     def _sum(self, x: Any, out: Any, taps: Mapping[int, int], edges: _Edges, add: bool = False) -> Any:
-        x = np.ascontiguousarray(x)
-        target = np.empty(self.dims, x.dtype) if out is None or not out.flags.c_contiguous else out
+        x = contiguous(x)
+        target = namespace(x).empty(self.dims, x.dtype) if out is None or not out.flags.c_contiguous else out
         if add and target is not out:
             out += self._sum(x, target, taps, edges)
             return out
@@ -212,7 +213,7 @@ def _differences(x: Any, out: Any, pairs: list[tuple[int, int]], scale: float, a
     offsets = [0, *(offset for pair in pairs for offset in pair)]
     first, last = -min(offsets), x.size - max(offsets)
     (plus, minus), *others = pairs
-    step = _PIECE // x.itemsize if others or add or scale != 1 else x.size
+    step = _PIECE // x.itemsize if is_numpy(x) and (others or add or scale != 1) else x.size
     for i in range(first, last, step):
         j = min(i + step, last)
         piece = out[i:j]

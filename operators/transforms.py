@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._arguments import read_axes, read_dims
-from ._backend import fft_namespace, get_workers
+from ._backend import fft_namespace, fft_threads
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,30 @@ class Fourier:
 
     def forward(self, x: Any) -> Any:
         """Return the spectrum of `x`; where `x` is shorter than `dims` it is continued by zeros."""
-        fft, workers = fft_namespace(x), get_workers()
+        fft, threads = fft_namespace(x), fft_threads(x)
         *others, last = self.axes
         first = fft.rfft if self.real else fft.fft
-        spectrum = first(x, n=self.dims[last], axis=last, workers=workers)
+        spectrum = first(x, n=self.dims[last], axis=last, **threads)
         for axis in reversed(others):
-            spectrum = fft.fft(spectrum, n=self.dims[axis], axis=axis, overwrite_x=True, workers=workers)
+            spectrum = fft.fft(spectrum, n=self.dims[axis], axis=axis, overwrite_x=True, **threads)
         return spectrum
 
     def inverse(self, spectrum: Any, sizes: tuple[int, ...] | None = None) -> Any:
         """Return the array of this spectrum, cut to its first `sizes` samples; the spectrum is overwritten."""
-        fft, workers = fft_namespace(spectrum), get_workers()
+        fft, threads = fft_namespace(spectrum), fft_threads(spectrum)
         *others, last = self.axes
         keep = [slice(None)] * len(self.dims)
         for axis in others:
             # what is cut along one axis need not be transformed along the next
-            spectrum = fft.ifft(spectrum, axis=axis, overwrite_x=True, workers=workers)
+            spectrum = fft.ifft(spectrum, axis=axis, overwrite_x=True, **threads)
             if sizes is not None and sizes[axis] < self.dims[axis]:
                 cut = keep.copy()
                 cut[axis] = slice(sizes[axis])
                 spectrum = spectrum[tuple(cut)]
         if self.real:
-            x = fft.irfft(spectrum, n=self.dims[last], axis=last, workers=workers)
+            x = fft.irfft(spectrum, n=self.dims[last], axis=last, **threads)
         else:
-            x = fft.ifft(spectrum, axis=last, overwrite_x=True, workers=workers)
+            x = fft.ifft(spectrum, axis=last, overwrite_x=True, **threads)
         if sizes is None:
             return x
         keep[last] = slice(sizes[last])
@@ -158,11 +158,11 @@ class Cosine:
     def forward(self, x: Any) -> Any:
         """Return the spectrum of `x`; where `x` is shorter than `dims` it is continued by zeros."""
         sizes = [self.dims[axis] for axis in self.axes]
-        return fft_namespace(x).dctn(x, s=sizes, axes=self.axes, workers=get_workers())
+        return fft_namespace(x).dctn(x, s=sizes, axes=self.axes, **fft_threads(x))
 
     def inverse(self, spectrum: Any, sizes: tuple[int, ...] | None = None) -> Any:
         """Return the array of this spectrum, cut to its first `sizes` samples; the spectrum is overwritten."""
-        x = fft_namespace(spectrum).idctn(spectrum, axes=self.axes, overwrite_x=True, workers=get_workers())
+        x = fft_namespace(spectrum).idctn(spectrum, axes=self.axes, overwrite_x=True, **fft_threads(spectrum))
         if sizes is None:
             return x
         keep = [slice(None)] * len(self.dims)

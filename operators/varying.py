@@ -10,6 +10,7 @@ import numpy as np
 
 from ._arguments import read_choice, read_dims, read_ordered_axes
 from ._backend import real_dtype
+from ._namespace import Constant, asnumpy, contiguous, namespace
 from .base import Operator
 from .blur import Blur
 
@@ -88,7 +89,7 @@ class VaryingBlur(Operator):
         dims: Any = None,
     ) -> None:
         shape = read_dims(shape, "shape")
-        self.psfs = np.asarray(psfs)
+        self.psfs = asnumpy(psfs)
         self.order = read_choice(order, ("before", "after"), "order")
         named = read_ordered_axes(axes, len(shape))
         d = len(named)
@@ -163,7 +164,7 @@ class VaryingBlur(Operator):
         if len(counts) != len(blurred):
             raise ValueError(f"grid is {grid!r}; give a number of positions for each of axes {blurred}")
         positions = _tile_centers(tuple(image[a] for a in blurred), counts)
-        psfs = [np.asarray(function(*map(float, place))) for place in product(*positions)]
+        psfs = [asnumpy(function(*map(float, place))) for place in product(*positions)]
         if len(shapes := {psf.shape for psf in psfs}) != 1:
             raise ValueError(f"function gives PSFs of shapes {sorted(shapes)}; make them one size, padding by zeros")
         stack = np.reshape(psfs, (*counts, *psfs[0].shape))
@@ -183,12 +184,12 @@ class VaryingBlur(Operator):
         for blur, weights in zip(self._blurs, self._weights(x.dtype), strict=True):
             part = _weigh(x, weights)
             spectrum = first._image_to_spectrum(part) if adjoint else first._to_spectrum(part)
-            spectrum *= blur._spectrum(x.dtype, adjoint)
+            spectrum *= blur._spectrum(x, adjoint)
             total = spectrum if total is None else np.add(total, spectrum, out=total)
         leave = first._to_scene if adjoint else first._to_image
         result = leave(total, x.dtype)
         if out is None:
-            return np.ascontiguousarray(result)
+            return contiguous(result)
         out[...] = result
         return out
 
@@ -197,13 +198,13 @@ class VaryingBlur(Operator):
         first = self._blurs[0]
         spectrum = first._image_to_spectrum(x) if adjoint else first._to_spectrum(x)
         leave = first._to_scene if adjoint else first._to_image
-        out = np.empty(self.dims if adjoint else self.dimsd, x.dtype) if out is None else out
+        out = namespace(x).empty(self.dims if adjoint else self.dimsd, x.dtype) if out is None else out
         out[...] = 0
         for blur, weights in zip(self._blurs, self._weights(x.dtype), strict=True):
-            out += _weigh(leave(spectrum * blur._spectrum(x.dtype, adjoint), x.dtype), weights)
+            out += _weigh(leave(spectrum * blur._spectrum(x, adjoint), x.dtype), weights)
         return out
 
-    def _weights(self, dtype: Any) -> list[list[Any]]:
+    def _weights(self, dtype: Any) -> list[list[Constant]]:
         """Return, for each PSF, its weight along each blurred axis, shaped to broadcast over an image."""
         key = real_dtype(dtype)
         if key not in self._cache:
@@ -214,7 +215,7 @@ class VaryingBlur(Operator):
                 shape = [1] * len(sizes)
                 shape[axis] = sizes[axis]
                 pixels = np.arange(sizes[axis]) - starts[axis]
-                hats.append([np.interp(pixels, places, e).astype(key).reshape(shape) for e in np.eye(len(places))])
+                hats.append([Constant(np.interp(pixels, places, e).astype(key).reshape(shape)) for e in np.eye(len(places))])
             self._cache[key] = [list(weights) for weights in product(*hats)]
         return self._cache[key]  # type: ignore[no-any-return]
 
@@ -250,9 +251,9 @@ class VaryingBlur(Operator):
         return f"VaryingBlur({grid} psfs {psf}, {image}, boundary={self.boundary!r}, order={self.order!r}{on})"
 
 
-def _weigh(x: Any, weights: Sequence[Any]) -> Any:
+def _weigh(x: Any, weights: Sequence[Constant]) -> Any:
     for weight in weights:
-        x = x * weight
+        x = x * weight.like(x)
     return x
 
 

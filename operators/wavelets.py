@@ -12,6 +12,7 @@ import pywt
 
 from ._arguments import read_axes, read_dims
 from ._backend import real_dtype
+from ._namespace import Constant, contiguous, namespace, require_numpy
 from .base import Identity, Operator
 from .transforms import Fourier
 
@@ -93,7 +94,8 @@ class Wavelet(_Isometry):
         super().__init__(dims, padded, _read_wavelet(wavelet), level, axes)
 
     def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty(self.dimsd, x.dtype) if out is None else out
+        require_numpy(repr(self), x)
+        out = namespace(x).empty(self.dimsd, x.dtype) if out is None else out
         if self.dims != self.dimsd:
             out[...] = 0
         out[tuple(map(slice, self.dims))] = x
@@ -105,6 +107,7 @@ class Wavelet(_Isometry):
         return out
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        require_numpy(repr(self), y)
         y = y.copy()
         for step in reversed(range(self.level)):
             block = y[self._coarse(step)]
@@ -112,7 +115,7 @@ class Wavelet(_Isometry):
                 block[...] = pywt.idwt(*self._halves(block, axis), self.wavelet, "periodization", axis)
         x = y[tuple(map(slice, self.dims))]
         if out is None:
-            return np.ascontiguousarray(x)
+            return contiguous(x)
         out[...] = x
         return out
 
@@ -191,13 +194,13 @@ class StationaryWavelet(_Isometry):
         self._cache: dict[Any, Any] = {}
 
     def _apply(self, x: Any, out: Any) -> Any:
-        out = np.empty(self.dimsd, x.dtype) if out is None else out
+        out = namespace(x).empty(self.dimsd, x.dtype) if out is None else out
         transform = self._transform(x.dtype)
         spectrum = transform.forward(x)
         for response, band in zip(self._responses(x.dtype), out, strict=True):
             part = spectrum
             for along_axis in response:
-                part = part * along_axis
+                part = part * along_axis.like(part)
             band[...] = transform.inverse(part)
         return out
 
@@ -207,7 +210,7 @@ class StationaryWavelet(_Isometry):
         for response, band in zip(self._responses(y.dtype), y, strict=True):
             part = transform.forward(band)
             for along_axis in response:
-                part *= along_axis.conj()
+                part *= along_axis.like(part).conj()
             total = part if total is None else np.add(total, part, out=total)
         x = transform.inverse(total)
         if out is None:
@@ -218,13 +221,13 @@ class StationaryWavelet(_Isometry):
     def _transform(self, dtype: Any) -> Fourier:
         return Fourier(self.dims, self.axes, real=np.dtype(dtype).kind == "f")
 
-    def _responses(self, dtype: Any) -> list[list[Any]]:
+    def _responses(self, dtype: Any) -> list[list[Constant]]:
         """Return, for each band, the frequency response of its filters along each axis."""
         key = np.dtype(dtype)
         if key not in self._cache:
             precision = np.result_type(real_dtype(dtype), np.complex64)
             omegas = [self._transform(dtype).frequencies(axis) for axis in self.axes]
-            coarse = [np.ones(omega.shape) for omega in omegas]
+            coarse = [np.ones_like(omega) for omega in omegas]
             details: list[list[Any]] = []
             for step in range(self.level):
                 # filters of one step are those of the first with 2^step − 1 zeros between their taps
@@ -235,7 +238,7 @@ class StationaryWavelet(_Isometry):
                 choices = list(product((0, 1), repeat=len(self.axes)))[1:]
                 details = [[pair[c] for pair, c in zip(pairs, choice, strict=True)] for choice in choices] + details
                 coarse = [low for low, _ in pairs]
-            self._cache[key] = [[along_axis.astype(precision) for along_axis in band] for band in [coarse, *details]]
+            self._cache[key] = [[Constant(along_axis.astype(precision)) for along_axis in band] for band in [coarse, *details]]
         return self._cache[key]  # type: ignore[no-any-return]
 
     @property

@@ -72,3 +72,61 @@ def test_nothing_leaks_into_site_packages_as_a_top_level_package():
     # from a folder that is not the repository's root
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(sys.prefix), check=False)
     assert "ModuleNotFoundError" in run.stderr
+
+
+#: what makes arrays of NumPy's out of something else, and where that is right: the seam itself, and what computes on the host
+COERCIONS = {"asarray", "array", "ascontiguousarray", "asfortranarray", "fromiter"}
+ON_THE_HOST = {
+    # small arrays of an operator's own
+    *("_namespace.py", "_traced.py", "varying.py", "wavelets.py"),
+    # operators are checked, weights chosen and files written by NumPy
+    *("_promises.py", "checkpoint.py", "noise.py", "plotting.py", "sliding_dct.py"),
+    *("weight_fits.py", "weight_guess.py", "weight_sampling.py", "weight_search.py"),
+    # flat vectors for scipy.optimize; a history; directions in which a user's function may fall
+    *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),
+    # kernels that are compiled for the processor
+    *("fused.py", "difference_kernels.py", "pointwise_kernels.py", "spectral_kernels.py"),
+}
+
+
+def calls(path):
+    """Yield the dotted name of every function that a file calls, and the call."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            yield ast.unparse(node.func), node
+
+
+def is_of_image_size(shape):
+    """Tell whether an expression for a shape names that of an image, and not only how many axes it has."""
+    if isinstance(shape, ast.Call) and ast.unparse(shape.func) == "len":
+        return False
+    named = isinstance(shape, ast.Attribute) and shape.attr in ("dims", "dimsd", "shape", "_grid")
+    return named or any(map(is_of_image_size, ast.iter_child_nodes(shape)))
+
+
+@pytest.mark.parametrize(
+    "path", [path for layer, path in FILES if layer != "front"], ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_arrays_and_ffts_come_from_their_own_library(path):
+    for name, call in calls(path):
+        library, _, function = name.partition(".")
+        where = f"line {call.lineno}: {ast.unparse(call)}"
+        if path.name != "_backend.py":
+            # which frequencies there are is a question, not a transform
+            assert not name.startswith(("scipy.fft.", "np.fft.")) or function.endswith("fftfreq"), f"fft_namespace; {where}"
+        if path.name in ON_THE_HOST or library != "np":
+            continue
+        assert function not in COERCIONS, f"unblur.operators._namespace.asarray; {where}"
+        if function in ("empty", "zeros", "ones", "full") and call.args:
+            assert not is_of_image_size(call.args[0]), f"namespace(x).{function}; {where}"
+
+
+def test_the_question_of_the_library_is_seen(tmp_path):
+    lines = {
+        "np.empty(self.dims, x.dtype)": True,
+        "np.zeros((n, *x.shape[1:]))": True,
+        "np.ones((1,) * len(self.dims))": False,
+        "np.ones(())": False,
+    }
+    for line, wanted in lines.items():
+        assert is_of_image_size(ast.parse(line).body[0].value.args[0]) is wanted
