@@ -91,9 +91,9 @@ def pointwise(
     bounds : tuple of float
     background : float
     """
-    local = split.L is None or split.L.is_identity
+    K = None if split.L is None or split.L.is_identity else split.L
     window = getattr(split.M, "window", None) if split.M is not None else tuple(slice(0, n) for n in split.w.shape)
-    if not local or window is None or not _suits(split) or np.ndim(background) > 0:
+    if window is None or not _suits(split) or np.ndim(background) > 0:
         return None
     if any(s.step not in (None, 1) for s in window) or (prox != "LEAST_SQUARES" and split.term.offset is not None):
         return None
@@ -125,14 +125,19 @@ def pointwise(
     slab = max(1, (1 << 14) // width)
     sums = np.empty((-(-rows.size // slab), 5))
     kind = getattr(kernels, prox)
+    Kx = None if K is None else np.empty_like(split.w)
 
     def step(split: Split, z: Any, relaxation: float, out: Any, scale: float, add: bool) -> Sums:
         stiffness = split.term.weight / split.penalty
         numbers = tuple(map(dtype.type, (relaxation, scale, stiffness, *bounds, background)))
-        x, w, g = np.ascontiguousarray(z).reshape(shape), split.w.reshape(shape), out.reshape(shape)
+        given, target = (z, out) if K is None else (K.apply(z, Kx), Kx)
+        x, w, g = np.ascontiguousarray(given).reshape(shape), split.w.reshape(shape), target.reshape(shape)
+        adding = add and K is None
         over_slabs(
-            kernels.pointwise, len(sums), x, w, g, samples, factors, rows, left, sums, numbers, kind, add, slab
+            kernels.pointwise, len(sums), x, w, g, samples, factors, rows, left, sums, numbers, kind, adding, slab
         )  # fmt: skip
+        if K is not None:
+            split.deliver(target, out, add)
         return _total(sums)
 
     return step

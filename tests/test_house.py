@@ -85,7 +85,15 @@ ON_THE_HOST = {
     # flat vectors for scipy.optimize; a history; directions in which a user's function may fall
     *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),
     # kernels that are compiled for the processor
-    *("fused.py", "difference_kernels.py", "pointwise_kernels.py", "spectral_kernels.py"),
+    *(
+        "_compiled.py",
+        "_separable_compiled.py",
+        "_separable_kernels.py",
+        "fused.py",
+        "difference_kernels.py",
+        "pointwise_kernels.py",
+        "spectral_kernels.py",
+    ),
 }
 
 

@@ -49,6 +49,12 @@ def symmetric():
     return LeastSquares(A, np.random.default_rng(1).uniform(size=A.dimsd))
 
 
+def by_passes():
+    """A blur that is applied in space, without FFTs."""
+    A = Blur(np.outer([1, 2, 1], [1, 3, 2, 1]) / 28, (22, 31), boundary="unknown")
+    return LeastSquares(A, np.random.default_rng(1).uniform(size=A.dimsd))
+
+
 def masked(shape=(31, 30)):
     rng = np.random.default_rng(4)
     A = Blur(PSF, shape, boundary="unknown")
@@ -74,6 +80,7 @@ PROBLEMS = {
     "volume, unknown": lambda: volume("unknown") + 0.02 * TotalVariation(isotropic=False),
     "volume with channels": lambda: volume("unknown", (2,)) + 0.02 * TotalVariation(joint=()),
     "sampling": lambda: grey() + 0.02 * TotalVariation(Gradient((37, 42), boundary="periodic", sampling=(2.0, 0.5))),
+    "by passes": lambda: by_passes() + 0.02 * TotalVariation() + Box(0.2, 0.7),
     "masked": lambda: masked() + 0.02 * TotalVariation(),
     "counts": lambda: counts() + 0.1 * TotalVariation(),
     "counts, no background": lambda: counts(background=0) + 0.1 * TotalVariation() + Box(0, np.inf),

@@ -6,7 +6,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from unblur.operators import Blur
+from unblur.operators import Blur, set_workers
 from unblur.operators._separable import factors
 
 from .dense import BOUNDARIES, DTYPES, assert_adjoint, assert_close, matrix_of, random_array
@@ -80,7 +80,7 @@ def test_what_is_a_product_is_found():
 def test_short_products_are_taken_and_others_left():
     assert Blur(np.ones((3, 5)), (64, 64), boundary="reflect").ffts == 0
     assert Blur(np.ones((3, 5)), (64, 64), boundary="reflect", separable=False).ffts == 2
-    assert Blur(np.ones((15, 15)), (64, 64), boundary="reflect").ffts == 2
+    assert Blur(np.ones((25, 25)), (64, 64), boundary="reflect").ffts == 2
     assert Blur(np.eye(3), (64, 64), boundary="reflect").ffts == 2
 
 
@@ -89,3 +89,36 @@ def test_what_is_no_product_is_named():
         Blur(np.eye(3), (8, 8), boundary="zero", separable=True)
     with pytest.raises(ValueError, match="separable is True"):
         Blur(np.ones((3, 3, 2)), (8, 8, 2), axes=(0, 1), boundary="zero", separable=True)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "zero", "reflect", "mirror", "nearest", "unknown"])
+@pytest.mark.parametrize("shape", [(5, 300), (300, 5), (40, 31, 3), (7, 40, 31), (2, 9, 50, 2), (1, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_passes_are_those_of_numpy_and_their_transposes(boundary, shape, dtype):
+    rng = np.random.default_rng(11)
+    axes = (1, 2) if len(shape) > 2 else (0, 1)
+    kernels = rng.standard_normal(8), rng.standard_normal(11)
+    A = Blur(np.outer(*kernels), shape, boundary=boundary, axes=axes, center=(2, 9), separable=True)
+    rounding = 200 * np.finfo(dtype).eps
+    x, y = (rng.standard_normal(dims).astype(dtype) for dims in (A.dims, A.dimsd))
+    for compiled, z in ((A.apply, x), (A.apply_adjoint, y)):
+        # complex arrays go by NumPy
+        expected = compiled(z + 0j).real
+        np.testing.assert_allclose(compiled(z), expected, rtol=0, atol=rounding * np.abs(expected).max())
+    Ax, Ay = A.apply(x), A.apply_adjoint(y)
+    gap = abs(np.vdot(Ax.astype(float), y) - np.vdot(x.astype(float), Ay))
+    assert gap <= 50 * np.finfo(dtype).eps * np.sqrt(x.size) * np.linalg.norm(Ax) * np.linalg.norm(y) + 1e-300
+
+
+def test_passes_do_not_depend_on_the_number_of_threads():
+    A = Blur(np.outer(np.hanning(9)[1:-1], np.hanning(9)[1:-1]), (200, 333), boundary="mirror")
+    x = np.random.default_rng(12).standard_normal(A.dims).astype(np.float32)
+    answers = []
+    try:
+        for workers in (1, 2, 5):
+            set_workers(workers)
+            answers.append((A.apply(x), A.apply_adjoint(x)))
+    finally:
+        set_workers(None)
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer, answers[0])
