@@ -76,7 +76,7 @@ class Direct:
                 raise UnsolvableError(f"Direct cannot take {term!r}, which is not quadratic; SplitBregman can")
         missing = problem.terms[0]
         for transform in transforms(problem):
-            unknown = [t for t in problem.terms if problem.spectra.gram(t.operator, transform) is None]
+            unknown = [t for t in problem.terms if not problem.spectra.diagonalises(transform, t.operator)]
             if not unknown:
                 return transform
             missing = unknown[0]

@@ -1,4 +1,4 @@
-"""What a problem's operators say of their structure, asked once and kept in the precision of the data."""
+"""What a problem's operators say of their structure, in the precision of the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unblur.operators._namespace import asarray
 
 
 class Spectra:
-    """Symbols, Gram symbols and splits of operators, each worked out when it is first asked for.
+    """Symbols and splits of operators, each worked out when it is first asked for and kept.
 
     Problems that differ in their data or their weights share one, so that a plan for many frames pays for it once.
 
@@ -33,8 +33,13 @@ class Spectra:
         return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.like))
 
     def gram(self, A: Any, transform: Fourier | Cosine) -> Any:
-        """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None."""
-        return self._ask(("gram", transform), A, lambda: in_precision(gram_symbol(A, transform), self.like))
+        """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None. They are not kept."""
+        s = self.symbol(A, transform)
+        return in_precision(gram_symbol(A, transform), self.like) if s is None else s.real**2 + s.imag**2
+
+    def diagonalises(self, transform: Fourier | Cosine, A: Any) -> bool:
+        """Return whether `transform` diagonalises AᴴA."""
+        return self._ask(("gram", transform), A, lambda: self.gram(A, transform) is not None)  # type: ignore[no-any-return]
 
     def split(self, A: Any) -> tuple[Any, Any] | None:
         """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""

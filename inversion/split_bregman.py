@@ -145,9 +145,8 @@ class SplitBregman:
         moved = float(np.sqrt(change / length)) if length > 0 else 0.0
         # an inexact x counts too
         state.residual = max(moved, state.update.residual)
-        if balance:
-            for s, squares in zip(state.splits, sums, strict=True):
-                _balance(s, squares, self.relaxation)
+        changed = [_balance(s, q, self.relaxation) for s, q in zip(state.splits, sums, strict=True)] if balance else []
+        if any(changed):
             state.update.reweigh()
             state.update.advance(state.x, 0.0)
 
@@ -211,15 +210,17 @@ class SplitBregman:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
 
-def _balance(s: Split, squares: Sums, relaxation: float) -> None:
-    """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold."""
+def _balance(s: Split, squares: Sums, relaxation: float) -> bool:
+    """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold; say if so."""
     # Δw = Δu + Δv, of which the two are nearly orthogonal
     primal = relaxation**2 * squares.change - squares.moved
     if min(primal, squares.moved, squares.v, squares.u) <= 0:
-        return
+        return False
     ratio = np.sqrt((primal / squares.v) / (squares.moved / squares.u))
-    if not 0.1 <= ratio <= 10:
-        s.reweigh(float(np.clip(np.sqrt(ratio), 0.1, 10)))
+    if 0.1 <= ratio <= 10:
+        return False
+    s.reweigh(float(np.clip(np.sqrt(ratio), 0.1, 10)))
+    return True
 
 
 def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:
@@ -230,13 +231,13 @@ def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], li
     for index, term in enumerate(problem.terms):
         if term.weight == 0:
             continue
-        if capability(term.functional, "curvature") is not None and spectra.gram(term.operator, transform) is not None:
+        if capability(term.functional, "curvature") is not None and spectra.diagonalises(transform, term.operator):
             kept.append(term)
             continue
         M, K = None, term.operator
-        if spectra.gram(K, transform) is None:
+        if not spectra.diagonalises(transform, K):
             M, K = spectra.split(term.operator) or (None, None)
-        if K is None or spectra.gram(K, transform) is None or not hasattr(term.functional, "prox"):
+        if K is None or not spectra.diagonalises(transform, K) or not hasattr(term.functional, "prox"):
             return kept, splits, term
         selects = M is not None and not getattr(M, "is_identity", False)
         splits.append(Split(index, term, aslinearoperator(K), aslinearoperator(M) if selects else None))
