@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.linalg
 import scipy.optimize
+from skimage import data
 
 from unblur.inversion import Box, LeastSquares, SplitBregman, Tikhonov, TotalVariation, UnsolvableError, iterate, plan, solve
 from unblur.operators import Blur, Gradient, Identity, aslinearoperator, from_functions
@@ -331,3 +333,35 @@ def test_denoising_agrees_with_chambolles_method_in_scikit_image():
     ours = solve(problem, tol=1e-8, max_iterations=5000)
     assert ours.objective <= problem.objective(theirs) * (1 + 1e-9)
     np.testing.assert_allclose(ours.x, theirs, atol=2e-4)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "unknown"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_single_and_double_precision_agree(boundary, colour):
+    image = data.astronaut()[100:228, 100:228] / 255.0 if colour else data.camera()[100:228, 100:228] / 255.0
+    A = Blur(np.full((5, 5), 1 / 25), image.shape, boundary=boundary, axes=(0, 1))
+    y = A.apply(A.extend(image)) + 0.01 * np.random.default_rng(1).normal(size=image.shape)
+    answers = [solve(LeastSquares(A, y.astype(t)) + 6e-4 * TotalVariation() + Box(0, 1)).x for t in (np.float32, np.float64)]
+    assert [x.dtype for x in answers] == [np.float32, np.float64]
+    assert np.abs(answers[0] - answers[1]).max() <= 1e-3
+
+
+def test_ffts_of_another_library_come_in_by_scipys_backends():
+    class Counting:
+        __ua_domain__ = "numpy.scipy.fft"
+        calls = 0
+
+        @classmethod
+        def __ua_function__(cls, method, args, kwargs):
+            cls.calls += 1
+            with scipy.fft.skip_backend(cls):
+                return method(*args, **kwargs)
+
+    A = Blur(np.random.default_rng(0).uniform(size=(3, 4)), (20, 21), boundary="unknown")
+    problem = LeastSquares(A, np.ones((20, 21))) + 0.1 * TotalVariation()
+    states = iterate(SplitBregman(), problem)
+    next(states)
+    with scipy.fft.set_backend(Counting):
+        next(states)
+    # rfft and fft of two arrays, ifft and irfft of two
+    assert Counting.calls == 8
