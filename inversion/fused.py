@@ -125,7 +125,7 @@ def pointwise(
     slab = max(1, (1 << 14) // width)
     sums = np.empty((-(-rows.size // slab), 5))
     kind = getattr(kernels, prox)
-    Kx = None if K is None else np.empty_like(split.w)
+    Kx: Any = None if K is None else np.empty_like(split.w)
 
     def step(split: Split, z: Any, relaxation: float, out: Any, scale: float, add: bool) -> Sums:
         stiffness = split.term.weight / split.penalty

@@ -14,7 +14,7 @@ from .functionals import capability
 from .preconditioner import check_preconditioner
 from .problem import Problem
 from .quadratic import UnsolvableError, transforms
-from .splitting import Split, Sums
+from .splitting import Split
 from .terms import Term
 from .x_update import ExactUpdate, InnerCG
 
@@ -140,13 +140,13 @@ class SplitBregman:
         balance = self.balancing and state.iteration in _BALANCED
         state.x = state.update.minimise(state.x)
         # of every split: h = α K x + (1 − α) v,  v ← prox(h + u),  u ← u + h − v
-        sums = state.update.advance(state.x, self.relaxation, measure=balance)
-        change, length = (sum(s.penalty * squares[i] for s, squares in zip(state.splits, sums, strict=True)) for i in (0, 1))
+        state.update.advance(state.x, self.relaxation, measure=balance)
+        change = sum(s.penalty * s.sums.change for s in state.splits)
+        length = sum(s.penalty * s.sums.length for s in state.splits)
         moved = float(np.sqrt(change / length)) if length > 0 else 0.0
         # an inexact x counts too
         state.residual = max(moved, state.update.residual)
-        changed = [_balance(s, q, self.relaxation) for s, q in zip(state.splits, sums, strict=True)] if balance else []
-        if any(changed):
+        if balance and any([_balance(s, self.relaxation) for s in state.splits]):  # noqa: C419 - all are to be mended
             state.update.reweigh()
             state.update.advance(state.x, 0.0)
 
@@ -210,13 +210,14 @@ class SplitBregman:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
 
-def _balance(s: Split, squares: Sums, relaxation: float) -> bool:
+def _balance(s: Split, relaxation: float) -> bool:
     """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold; say if so."""
     # Δw = Δu + Δv, of which the two are nearly orthogonal
-    primal = relaxation**2 * squares.change - squares.moved
-    if min(primal, squares.moved, squares.v, squares.u) <= 0:
+    moved = s.sums.moved
+    primal = relaxation**2 * s.sums.change - moved
+    if min(primal, moved, s.sums.v, s.sums.u) <= 0:
         return False
-    ratio = np.sqrt((primal / squares.v) / (squares.moved / squares.u))
+    ratio = np.sqrt((primal / s.sums.v) / (moved / s.sums.u))
     if 0.1 <= ratio <= 10:
         return False
     s.reweigh(float(np.clip(np.sqrt(ratio), 0.1, 10)))

@@ -24,6 +24,9 @@ class Sums(NamedTuple):
     u: float = np.nan  #: ‖u‖²
 
 
+_NOTHING = Sums(0.0, 0.0)
+
+
 class FusedStep(Protocol):
     """The same as `Split.advance`, in one pass over memory."""
 
@@ -47,6 +50,7 @@ class Split:
     w: Any = None  #: h + u
     work: Any = None  #: two arrays of the shape of w, where no fused step makes them needless
     fused: FusedStep | None = None
+    sums: Sums = _NOTHING  #: of the last iteration
 
     def begin(self, Kx: Any) -> None:
         """Set out from v = prox(K x) and u = K x − v."""
@@ -54,7 +58,7 @@ class Split:
         self.fused = self.term.fused_step(self)
         self.work = None if self.fused else [self.prox(self.w, np.empty_like(self.w)), np.empty_like(self.w)]
 
-    def advance(self, z: Any, relaxation: float, out: Any, scale: float, add: bool = False, measure: bool = False) -> Sums:
+    def advance(self, z: Any, relaxation: float, out: Any, scale: float, add: bool = False, measure: bool = False) -> None:
         r"""Take this split's part of an iteration, and give what the next x-update needs of it.
 
         .. math:: h = \alpha L z + (1 - \alpha) v, \quad w = h + u, \quad v = prox(w), \quad u = w - v
@@ -69,10 +73,11 @@ class Split:
             Where scale · Lᴴ (v − u) is written or, if `add`, added.
         scale : float
         add, measure : bool
-            `measure` asks for all of the sums.
+            `measure` asks for all of the `sums`, and not the first two alone.
         """
         if self.fused is not None:
-            return self.fused(self, z, relaxation, out, scale, add)
+            self.sums = self.fused(self, z, relaxation, out, scale, add)
+            return
         w, (v, work) = self.w, self.work
         if self.L is None:
             np.subtract(z, v, out=work)
@@ -82,20 +87,19 @@ class Split:
         change = sum_of_squares(work)
         work *= relaxation
         w += work
-        sums = Sums(change, sum_of_squares(w))
+        self.sums = Sums(change, sum_of_squares(w))
         new = self.prox(w, work)
         if measure:
             v -= new
-            moved = sum_of_squares(v)
+            self.sums = self.sums._replace(moved=sum_of_squares(v), v=sum_of_squares(new))
         target = np.subtract(w, new, out=v)
         if measure:
-            sums = Sums(*sums[:2], moved, sum_of_squares(new), sum_of_squares(target))
+            self.sums = self.sums._replace(u=sum_of_squares(target))
         # 2v − w = v − u
         np.subtract(new, target, out=target)
         target *= scale
         self.work = [new, target]
         self.deliver(target, out, add)
-        return sums
 
     def deliver(self, target: Any, out: Any, add: bool) -> None:
         """Write or add Lᴴ `target` to `out`."""

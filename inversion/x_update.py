@@ -16,7 +16,7 @@ from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
 from .quadratic import Division, reciprocal, right_side
 from .spectra import Spectra
-from .splitting import Split, Sums
+from .splitting import Split
 from .terms import Term
 
 
@@ -80,17 +80,12 @@ class ExactUpdate:
         self.targets = [F.inverse(product) for product in products]
         return F.inverse(spectrum)
 
-    def advance(self, x: Any, relaxation: float, measure: bool = False) -> list[Sums]:
+    def advance(self, x: Any, relaxation: float, measure: bool = False) -> None:
         """Advance every split, and gather Σ ρ Kᴴ (v − u)."""
-        add, sums = False, []
-        for s in self.splits:
-            if s.L is None:
-                target = self.targets[next(i for i, (other, _) in enumerate(self.behind) if other is s)]
-                sums.append(s.advance(target, relaxation, target, s.penalty, measure=measure))
-            else:
-                sums.append(s.advance(x, relaxation, self.gathered, s.penalty, add, measure))
-                add = True
-        return sums
+        for (s, _), target in zip(self.behind, self.targets, strict=True):
+            s.advance(target, relaxation, target, s.penalty, measure=measure)
+        for k, s in enumerate(self.beside):
+            s.advance(x, relaxation, self.gathered, s.penalty, add=k > 0, measure=measure)
 
 
 class InnerCG:
@@ -147,10 +142,8 @@ class InnerCG:
         np.copyto(x, self.state.x)
         return x
 
-    def advance(self, x: Any, relaxation: float, measure: bool = False) -> list[Sums]:
+    def advance(self, x: Any, relaxation: float, measure: bool = False) -> None:
         """Advance every split, and write the v − u that K x should come near."""
-        sums = []
         for s, target in zip(self.splits, self.targets, strict=True):
             s.K.apply(x, target)
-            sums.append(s.advance(target, relaxation, target, 1.0, measure=measure))
-        return sums
+            s.advance(target, relaxation, target, 1.0, measure=measure)
