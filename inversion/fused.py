@@ -92,15 +92,16 @@ def pointwise(
     background : float
     """
     K = None if split.L is None or split.L.is_identity else split.L
-    window = getattr(split.M, "window", None) if split.M is not None else tuple(slice(0, n) for n in split.w.shape)
+    dtype, dims = split.w.dtype, split.w.shape
+    window = (slice(None),) * len(dims) if split.M is None else getattr(split.M, "window", None)
     if window is None or not _suits(split) or np.ndim(background) > 0:
         return None
     if any(s.step not in (None, 1) for s in window) or (prox != "LEAST_SQUARES" and split.term.offset is not None):
         return None
     from . import pointwise_kernels as kernels
 
-    dtype, dims = split.w.dtype, split.w.shape
-    start, seen = [s.start for s in window], [s.stop - s.start for s in window]
+    ranges = [range(*s.indices(n)) for s, n in zip(window, dims, strict=True)]
+    start, seen = [r.start for r in ranges], [len(r) for r in ranges]
     # whole axes at the end are part of a row
     last = max((a for a in range(len(dims)) if seen[a] < dims[a]), default=0)
     width, leading = prod(dims[last:]), dims[:last]
@@ -120,7 +121,8 @@ def pointwise(
     def read(a: Any) -> Any:
         return np.ascontiguousarray(np.broadcast_to(np.asarray(a, dtype), seen)).reshape(data)
 
-    samples = np.broadcast_to(dtype.type(0), data) if y is None else read(y)
+    # bounds need no data, and take w in their place for its shape
+    samples = None if y is None and split.M is None else read(0 if y is None else y)
     factors = np.empty((0, columns), dtype) if weights is None else read(weights)
     slab = max(1, (1 << 14) // width)
     sums = np.empty((-(-rows.size // slab), 5))
@@ -132,10 +134,9 @@ def pointwise(
         numbers = tuple(map(dtype.type, (relaxation, scale, stiffness, *bounds, background)))
         given, target = (z, out) if K is None else (K.apply(z, Kx), Kx)
         x, w, g = np.ascontiguousarray(given).reshape(shape), split.w.reshape(shape), target.reshape(shape)
+        known = w if samples is None else samples
         adding = add and K is None
-        over_slabs(
-            kernels.pointwise, len(sums), x, w, g, samples, factors, rows, left, sums, numbers, kind, adding, slab
-        )  # fmt: skip
+        over_slabs(kernels.pointwise, len(sums), x, w, g, known, factors, rows, left, sums, numbers, kind, adding, slab)
         if K is not None:
             split.deliver(target, out, add)
         return _total(sums)
