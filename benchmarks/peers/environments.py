@@ -43,7 +43,7 @@ PEERS = {
     "scikit-image (wiener)": Peer("scikit-image (wiener)", "with_skimage_wiener.py", SKIMAGE),
     "SigPy": Peer("SigPy", "with_sigpy.py", ("sigpy==0.1.27", "numpy==2.4.6", "scipy==1.17.1")),
     "ODL": Peer("ODL", "with_odl.py", ("odl==1.0.0", "numpy==2.4.6", "scipy==1.17.1")),
-    "deepinv": Peer("deepinv", "with_deepinv.py", ("torch==2.13.0", "torchvision==0.28.0", "deepinv==0.5.0", "numpy==2.4.6")),
+    "deepinv": Peer("deepinv", "with_deepinv.py", ("deepinv==0.5.0", "torch==2.15.0", "torchvision==0.29.2", "numpy==2.4.6")),
 }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 import matplotlib.pyplot as plt
 from machine import sentence
 from matplotlib.ticker import FuncFormatter, NullLocator
@@ -27,13 +27,14 @@ def draw(results: dict[str, Any], path: Path) -> None:
     fig, axes = plt.subplots(
         len(names), 1, figsize=(8, inches), sharex=True, squeeze=False, height_ratios=heights, layout="constrained"
     )
-    widest = max(r.ratio for name in names for r in shown[name] if r.ratio is not None)
+    ratios = [r.ratio for name in names for r in shown[name] if r.ratio is not None]
+    low, widest = min(0.5, min(ratios)) / 2, max(ratios)
     for ax, name in zip(axes[:, 0], names, strict=True):
         rows = sorted(shown[name], key=lambda r: r.ratio or 0)
         for place, row in enumerate(rows):
             assert row.ratio is not None
             mine = row.name == "unblur"
-            ax.barh(place, row.ratio - 0.1, left=0.1, color=OURS if mine else OTHER if row.note else THEIRS, height=0.72)
+            ax.barh(place, row.ratio - low, left=low, color=OURS if mine else OTHER if row.note else THEIRS, height=0.72)
             text = f"{'> ' if row.at_least else ''}{row.ratio:.3g}×" if not mine else "1"
             ax.text(row.ratio * 1.06, place, text, va="center", fontsize=8)
         ax.set_yticks(range(len(rows)), [r.name + (" *" if r.note else "") for r in rows], fontsize=8)
@@ -44,12 +45,10 @@ def draw(results: dict[str, Any], path: Path) -> None:
         ax.tick_params(axis="y", length=0)
     last = axes[-1, 0]
     last.set_xscale("log")
-    last.set_xlim(0.1, widest * 2.5)
+    last.set_xlim(low, widest * 2.5)
     last.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     last.xaxis.set_minor_locator(NullLocator())
-    last.set_xlabel(
-        "time over unblur's, shorter is faster; * another problem or other help, compared at the PSNR it comes to", fontsize=8
-    )
+    last.set_xlabel("time over unblur's, less is faster; * another problem or other help, see the notes", fontsize=8)
     fig.suptitle(sentence(results["machine"]), fontsize=7, color="#555555")
     fig.savefig(path, dpi=130)
     plt.close(fig)

@@ -1,4 +1,4 @@
-"""A hundred frames of a moving scene through one plan, each started from the last: frames a second at 0.1 dB of the full solve."""
+"""A hundred frames through one plan, each started from the last: how many a second come within 0.1 dB of the full solve."""
 
 from __future__ import annotations
 

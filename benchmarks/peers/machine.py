@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 from importlib.metadata import version
@@ -22,7 +22,7 @@ def cpu() -> str:
 def describe() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "date": datetime.date.today().isoformat(),
+        "date": dt.date.today().isoformat(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu(),
         "cores": cores,
@@ -35,4 +35,5 @@ def describe() -> dict[str, Any]:
 
 def sentence(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {machine[name]}" for name in ("unblur", "numpy", "scipy"))
-    return f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, {versions}"
+    where = f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    return f"{where}, Python {machine['python']}, {versions}"

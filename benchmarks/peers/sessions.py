@@ -9,10 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Any, Self
 
-#: threads of everything that asks the environment
-THREADS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "UNBLUR_WORKERS"), "2"
-) | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+#: read by the libraries that take their number of threads from there
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "UNBLUR_WORKERS")
+ENVIRONMENT = dict.fromkeys(THREADS, "2") | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 
 class WorkerError(Exception):
@@ -31,7 +30,7 @@ class Session:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | THREADS,
+            env=os.environ | ENVIRONMENT,
         )
         self._log_path = log
         try:

@@ -17,6 +17,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -112,10 +113,8 @@ def follow(problem: Problem, candidate: Candidate, limit: float) -> Trajectory:
             raise Enough
 
     start = perf_counter()
-    try:
+    with suppress(Enough):
         run(problem.iterations or 100_000, watch)
-    except Enough:
-        pass
     return found
 
 
@@ -174,10 +173,7 @@ class Worker:
                 traceback.print_exc()
                 failures.append(f"{candidate.label}: {type(error).__name__}: {error}")
                 continue
-            print(
-                f"{candidate.label}: {found.marks(self.problem, candidate.differs)}, {cost(self.problem, candidate, found)}",
-                file=sys.stderr,
-            )
+            print(f"{candidate.label}: {cost(self.problem, candidate, found)}", file=sys.stderr)
             if best is None or cost(self.problem, candidate, found) < best[0]:
                 best = cost(self.problem, candidate, found), candidate, found
         if best is None:
