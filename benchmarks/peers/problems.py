@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "workers"))
 from model import Problem
 
 BSNR = 40
-REFERENCE_ITERATIONS = 3000
+REFERENCE_ITERATIONS = 2000
 BOX = np.full((9, 9), 1 / 81)
 
 
@@ -157,7 +157,7 @@ def reference(problem: Problem, iterations: int = REFERENCE_ITERATIONS, dtype: A
     A = Blur(problem.psf, problem.y.shape, boundary=problem.boundary, axes=problem.axes)
     terms = LeastSquares(A, problem.y.astype(dtype))
     terms += problem.weight * TotalVariation(isotropic=problem.prior == "isotropic")
-    x = solve(terms, tol=1e-9, max_iterations=iterations).x
+    x = solve(terms, tol=1e-8, max_iterations=iterations).x
     return replace(problem, optimum=problem.objective(x), optimum_psnr=problem.psnr(x))
 
 

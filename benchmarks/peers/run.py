@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS), metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--problems", nargs="+", choices=[*CASES, "i"], default=[*CASES, "i"])
     parser.add_argument("--repeats", type=int, help="rounds; 7 by default, 3 with --quick")
+    parser.add_argument("--limit", type=float, help="seconds that a setting may take in tuning; 20 by default, 8 with --quick")
     parser.add_argument("--retune", action="store_true", help="look for the peers' best settings again")
     parser.add_argument("--cache", type=Path, default=ROOT / ".peers")
     parser.add_argument("--output", type=Path, help="folder of the JSON file and the figure")
@@ -131,7 +132,7 @@ def main() -> None:
         options.cache.resolve(),
         options.quick,
         options.repeats or (3 if options.quick else 7),
-        8.0 if options.quick else 25.0,
+        options.limit or (8.0 if options.quick else 20.0),
         options.retune,
     )
     if settings.tuned_file.exists():

@@ -50,7 +50,7 @@ def primal_dual(problem: Problem, step: float) -> Run:
             return found
 
     def run(iterations: int, watch: Watch) -> None:
-        iterator = Watched(g_first=False)
+        iterator = Watched(g_first=True)
         iterator.watch = watch
         model = deepinv.optim.optim_builder(
             iteration=iterator,

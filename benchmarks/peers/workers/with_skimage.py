@@ -25,7 +25,7 @@ def lucy(problem: Problem) -> list[Candidate]:
     def restore(iterations: int) -> Any:
         return richardson_lucy(problem.y, problem.psf, num_iter=iterations, clip=False)
 
-    return [Candidate("richardson_lucy", lambda: whole(restore), np.asarray, "does not make up for its zero boundary")]
+    return [Candidate("richardson_lucy", lambda: whole(restore), np.asarray, "without the division by Hᵀ1")]
 
 
 def by_rule(problem: Problem) -> list[Candidate]:

@@ -1,0 +1,234 @@
+"""How time and memory of (a) and (b) grow with the image, each size in a fresh process.
+
+    python benchmarks/peers/growth.py [--quick] [--write-docs]
+
+The scene is one photograph, mirrored over and over, so that its statistics are those of the photograph at any size. Where the
+optimum is not known already it is found in float32 beyond 1024², and kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import machine
+import numpy as np
+import problems
+import report
+import scipy.fft
+from problems import Problem
+from scipy.signal import fftconvolve
+from skimage import data, util
+
+from unblur.inversion import LeastSquares, TotalVariation, plan
+from unblur.operators import Blur, set_workers
+
+sys.path.insert(0, str(Path(__file__).parent / "workers"))
+from protocol import forget_peak, peak, resident  # noqa: E402
+
+ROOT = Path(__file__).parent.parent.parent
+WORKERS = 2
+NAMES = {"a": "periodic", "b": "unknown"}
+SIZES = (256, 512, 1024, 2048, 4096)
+#: a prime, and its neighbour
+PRIME, NEIGHBOUR = 1021, 1024
+#: the objective is looked at where the count has grown by this factor
+LOOKS = 1.04
+REFERENCES = {256: 2000, 512: 2000, 1021: 1500, 1024: 1500, 2048: 600, 4096: 400}
+
+
+def tiled(n: int) -> Any:
+    camera = util.img_as_float32(data.camera())
+    return np.pad(camera, [(0, max(0, n - 512))] * 2, mode="symmetric")[:n, :n]
+
+
+def pose(boundary: str, n: int) -> Problem:
+    truth = tiled(n + 8)[4:-4, 4:-4]
+    if boundary == "periodic":
+        blurred = Blur(problems.BOX, truth.shape, boundary="periodic").apply(truth)
+    else:
+        blurred = fftconvolve(tiled(n + 8), problems.BOX.astype(np.float32), mode="valid")
+    e, sigma = problems.noise(blurred, problems.BSNR)
+    return problems.make(blurred + e, problems.BOX, truth, boundary=boundary, weight=problems.weight_for(sigma))
+
+
+def on_disk(name: str, n: int, folder: Path) -> Path:
+    path = folder / f"growth-{name}-{n}.npz"
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    problem = replace(pose(NAMES[name], n), name=name)
+    print(f"({name}) {n}: finding the optimum", file=sys.stderr, flush=True)
+    dtype = np.float64 if n <= 1024 else np.float32
+    problems.reference(problem, REFERENCES.get(n, 600), dtype).save(path)
+    return path
+
+
+def declare(problem: Problem) -> Any:
+    A = Blur(problem.psf, problem.y.shape, boundary=problem.boundary)
+    return LeastSquares(A, problem.y) + problem.weight * TotalVariation()
+
+
+def iterations_to(problem: Problem, tolerance: float) -> int:
+    """Return how many it takes to come within `tolerance` of the optimum, to 4 %."""
+    count, following, found = 0, 5, 0
+
+    def look(state: Any) -> None:
+        nonlocal count, following, found
+        count += 1
+        if count >= following and not found:
+            following = max(count + 1, int(LOOKS * count))
+            if problem.objective(state.x) <= (1 + tolerance) * problem.optimum:
+                found = count
+
+    def stop(state: Any) -> Any:
+        from unblur.inversion import Status
+
+        return Status("there", "within the tolerance", True) if found else None
+
+    plan(declare(problem)).solve(tol=0, max_iterations=1500, callbacks=[look], stops=[stop])
+    return found
+
+
+def pair(shape: tuple[int, ...], repeats: int) -> float:
+    x = np.random.default_rng(0).random(shape, np.float32)
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        scipy.fft.irfft2(scipy.fft.rfft2(x, workers=WORKERS), x.shape, workers=WORKERS)
+        times.append(perf_counter() - start)
+    return float(np.median(times[1:]))
+
+
+def loop_peaks(problem: Problem) -> dict[str, float]:
+    """Return the peak inside the loop, set-up excluded but what it leaves included, in float32 images."""
+    image = 4 * int(np.prod(problem.grid))
+
+    class LoopPeak:
+        """Forgets what the set-up took, once it is over."""
+
+        def __init__(self, forget: Any) -> None:
+            self.forget, self.begun = forget, False
+
+        def __call__(self, state: Any) -> None:
+            if not self.begun:
+                self.forget()
+                self.begun = True
+
+    # what is held when the loop begins counts; what was only passed through does not
+    before = resident()
+    plan(declare(problem)).solve(tol=0, max_iterations=6, callbacks=[LoopPeak(forget_peak)])
+    process = peak() - before
+    tracemalloc.start()
+    plan(declare(problem)).solve(tol=0, max_iterations=6, callbacks=[LoopPeak(tracemalloc.reset_peak)])
+    arrays = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return {"arrays": arrays / image, "process": process / image}
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Return the figures of one size; for a process that does nothing else."""
+    set_workers(WORKERS)
+    problem = Problem.load(path)
+    plan(declare(problem.cropped(64))).solve(tol=0, max_iterations=3)
+    found: dict[str, float] = loop_peaks(problem)
+    n = iterations_to(problem, 1e-4)
+    repeats = 5 if problem.y.size <= 2048**2 else 2
+    count = n or 20
+    runs = []
+    for _ in range(repeats):
+        start = perf_counter()
+        result = plan(declare(problem)).solve(tol=0, max_iterations=count)
+        runs.append((perf_counter() - start, float(np.median(np.diff(result.history["seconds"])))))
+    whole, step = np.median(runs, axis=0)
+    shape = problem.grid
+    found |= {"pixels": problem.y.size, "iterations": n, "iteration": float(step), "pair": pair(shape, 3 + repeats * 4)}
+    # where the tolerance is not met there is no time to it
+    return found | {"total": float(whole) if n else float("nan")}
+
+
+def exponent(rows: dict[int, dict[str, float]], field: str) -> float:
+    """Return that of the pixels, fitted from 512² on."""
+    chosen = [r for n, r in rows.items() if n >= 512 and n != PRIME and np.isfinite(r[field])]
+    if len(chosen) < 2:
+        return float("nan")
+    return float(np.polyfit(np.log([r["pixels"] for r in chosen]), np.log([r[field] for r in chosen]), 1)[0])
+
+
+def table(name: str, rows: dict[int, dict[str, float]]) -> list[str]:
+    heads = ("size", "iteration", "in pairs", "iterations", "to 1e-4", "arrays", "process")
+    lines = [f"### ({name}) {problems.CASES[name].title}", "", "| " + " | ".join(heads) + " |", "|" + "---:|" * len(heads)]
+    for n, r in sorted(rows.items()):
+        cells = [f"{n}²", report.seconds(r["iteration"]), f"{r['iteration'] / r['pair']:.2f}", f"{r['iterations'] or '–'}"]
+        cells += [report.seconds(r["total"]) if np.isfinite(r["total"]) else "–", f"{r['arrays']:.1f}", f"{r['process']:.1f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", f"Exponent in pixels: {exponent(rows, 'iteration'):.2f} an iteration, {exponent(rows, 'total'):.2f} to 1e-4."]
+    if PRIME in rows and NEIGHBOUR in rows:
+        ratio = rows[PRIME]["iteration"] / rows[NEIGHBOUR]["iteration"]
+        lines.append(f"An iteration at the prime size {PRIME}² takes {ratio:.2f} times that at {NEIGHBOUR}².")
+    return [*lines, ""]
+
+
+def draw(results: dict[str, dict[int, dict[str, float]]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for (name, rows), colour in zip(results.items(), ("#1b6ca8", "#d1702a"), strict=False):
+        chosen = [r for n, r in sorted(rows.items()) if n != PRIME]
+        pixels = [r["pixels"] for r in chosen]
+        label = f"({name}) {problems.CASES[name].title}"
+        left.loglog(pixels, [r["iteration"] for r in chosen], "o-", color=colour, label=label)
+        left.loglog(pixels, [r["pair"] for r in chosen], ":", color=colour, label=f"a bare FFT pair on the grid of ({name})")
+        right.semilogx(pixels, [r["arrays"] for r in chosen], "o-", color=colour, label=f"({name}) arrays")
+        right.semilogx(pixels, [r["process"] for r in chosen], "s:", color=colour, label=f"({name}) process")
+    left.set(xlabel="pixels", ylabel="seconds an iteration")
+    right.set(xlabel="pixels", ylabel="peak in the loop, float32 images", ylim=(0, None))
+    for ax in (left, right):
+        ax.legend(fontsize=7, frameon=False)
+        ax.spines[["top", "right"]].set_visible(False)
+    fig.savefig(path, dpi=130)
+    plt.close(fig)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="up to 1024² only")
+    parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".peers")
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure)))
+        return
+    sizes = options.sizes or ((256, 512, PRIME, NEIGHBOUR) if options.quick else (*SIZES, PRIME))
+    results: dict[str, dict[int, dict[str, float]]] = {name: {} for name in NAMES}
+    for name in NAMES:
+        for n in sizes:
+            path = on_disk(name, n, options.cache / "data")
+            done = subprocess.run([sys.executable, __file__, "--measure", path], stdout=subprocess.PIPE, text=True, check=True)
+            results[name][n] = json.loads(done.stdout)
+            print(f"({name}) {n}: {results[name][n]}", flush=True)
+    output = ROOT / "docs" / "benchmarks" if options.write_docs else options.cache / "results"
+    output.mkdir(parents=True, exist_ok=True)
+    described = machine.describe()
+    (output / "growth.json").write_text(json.dumps({"machine": described, "growth": results}, indent=1) + "\n")
+    draw(results, output / "growth.png")
+    text = "\n".join([f"{machine.sentence(described)}.", "", *(line for name in NAMES for line in table(name, results[name]))])
+    if options.write_docs:
+        report.fill(ROOT / "docs" / "benchmarks.md", "growth", text.strip())
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
