@@ -23,6 +23,7 @@ import numpy as np
 import problems
 import report
 import scipy.fft
+from growth_report import NEIGHBOUR, PRIME, draw, table
 from problems import Problem
 from scipy.signal import fftconvolve
 from skimage import data, util
@@ -31,14 +32,12 @@ from unblur.inversion import LeastSquares, TotalVariation, plan
 from unblur.operators import Blur, set_workers
 
 sys.path.insert(0, str(Path(__file__).parent / "workers"))
-from protocol import forget_peak, peak, resident  # noqa: E402
+from protocol import forget_peak, peak, resident
 
 ROOT = Path(__file__).parent.parent.parent
 WORKERS = 2
 NAMES = {"a": "periodic", "b": "unknown"}
 SIZES = (256, 512, 1024, 2048, 4096)
-#: a prime, and its neighbour
-PRIME, NEIGHBOUR = 1021, 1024
 #: the objective is looked at where the count has grown by this factor
 LOOKS = 1.04
 REFERENCES = {256: 2000, 512: 2000, 1021: 1500, 1024: 1500, 2048: 600, 4096: 400}
@@ -152,52 +151,6 @@ def measure(path: Path) -> dict[str, float]:
     found |= {"pixels": problem.y.size, "iterations": n, "iteration": float(step), "pair": pair(shape, 3 + repeats * 4)}
     # where the tolerance is not met there is no time to it
     return found | {"total": float(whole) if n else float("nan")}
-
-
-def exponent(rows: dict[int, dict[str, float]], field: str) -> float:
-    """Return that of the pixels, fitted from 512² on."""
-    chosen = [r for n, r in rows.items() if n >= 512 and n != PRIME and np.isfinite(r[field])]
-    if len(chosen) < 2:
-        return float("nan")
-    return float(np.polyfit(np.log([r["pixels"] for r in chosen]), np.log([r[field] for r in chosen]), 1)[0])
-
-
-def table(name: str, rows: dict[int, dict[str, float]]) -> list[str]:
-    heads = ("size", "iteration", "in pairs", "iterations", "to 1e-4", "arrays", "process")
-    lines = [f"### ({name}) {problems.CASES[name].title}", "", "| " + " | ".join(heads) + " |", "|" + "---:|" * len(heads)]
-    for n, r in sorted(rows.items()):
-        cells = [f"{n}²", report.seconds(r["iteration"]), f"{r['iteration'] / r['pair']:.2f}", f"{r['iterations'] or '–'}"]
-        cells += [report.seconds(r["total"]) if np.isfinite(r["total"]) else "–", f"{r['arrays']:.1f}", f"{r['process']:.1f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", f"Exponent in pixels: {exponent(rows, 'iteration'):.2f} an iteration, {exponent(rows, 'total'):.2f} to 1e-4."]
-    if PRIME in rows and NEIGHBOUR in rows:
-        ratio = rows[PRIME]["iteration"] / rows[NEIGHBOUR]["iteration"]
-        lines.append(f"An iteration at the prime size {PRIME}² takes {ratio:.2f} times that at {NEIGHBOUR}².")
-    return [*lines, ""]
-
-
-def draw(results: dict[str, dict[int, dict[str, float]]], path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for (name, rows), colour in zip(results.items(), ("#1b6ca8", "#d1702a"), strict=False):
-        chosen = [r for n, r in sorted(rows.items()) if n != PRIME]
-        pixels = [r["pixels"] for r in chosen]
-        label = f"({name}) {problems.CASES[name].title}"
-        left.loglog(pixels, [r["iteration"] for r in chosen], "o-", color=colour, label=label)
-        left.loglog(pixels, [r["pair"] for r in chosen], ":", color=colour, label=f"a bare FFT pair on the grid of ({name})")
-        right.semilogx(pixels, [r["arrays"] for r in chosen], "o-", color=colour, label=f"({name}) arrays")
-        right.semilogx(pixels, [r["process"] for r in chosen], "s:", color=colour, label=f"({name}) process")
-    left.set(xlabel="pixels", ylabel="seconds an iteration")
-    right.set(xlabel="pixels", ylabel="peak in the loop, float32 images", ylim=(0, None))
-    for ax in (left, right):
-        ax.legend(fontsize=7, frameon=False)
-        ax.spines[["top", "right"]].set_visible(False)
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
 
 
 def main() -> None:

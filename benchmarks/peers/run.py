@@ -140,13 +140,14 @@ def main() -> None:
     # ratios need these
     wanted = [p for p in PEERS.values() if p.name in options.peers or p.name == "unblur" or p.yardstick]
     results: dict[str, Any] = {"machine": machine.describe(), "quick": options.quick, "problems": {}}
+    output = options.output or (ROOT / "docs" / "benchmarks" if options.write_docs else settings.cache / "results")
+    output.mkdir(parents=True, exist_ok=True)
     for name in options.problems:
         print(f"({name})", flush=True)
         made = frames.measure(options.quick) if name == "i" else measure(name, wanted, settings)
         results["problems"][name] = made
-    output = options.output or (ROOT / "docs" / "benchmarks" if options.write_docs else settings.cache / "results")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "peers.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        # what is done stays done, should a later problem be interrupted
+        (output / "peers.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     print(report.write(results, output, ROOT if options.write_docs else None))
 
 

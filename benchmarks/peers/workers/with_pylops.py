@@ -19,7 +19,7 @@ from pylops.optimization.basic import cgls, lsqr
 from pylops.optimization.sparsity import splitbregman
 
 #: thresholds, inner LSQR iterations, and inner steps between updates of the dual variable
-SETTINGS = [(0.03, 5, 1), (0.06, 5, 1), (0.03, 10, 1), (0.03, 5, 5)]
+SETTINGS = [(0.03, 10, 1), (0.03, 5, 1), (0.06, 10, 1)]
 
 
 @dataclass(frozen=True)

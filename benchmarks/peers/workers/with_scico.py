@@ -14,7 +14,7 @@ from scico import functional, linop, loss
 from scico.optimize.admm import ADMM, CircularConvolveSolver
 
 #: thresholds λ/ρ, as parts of the range, and relaxations
-SETTINGS = [(0.03, 1.8), (0.06, 1.8), (0.015, 1.8), (0.03, 1.0)]
+SETTINGS = [(0.03, 1.8), (0.015, 1.8), (0.06, 1.8), (0.03, 1.0)]
 #: penalties of the blur that is split off, where samples are hidden
 DATA_PENALTIES = (0.03, 0.1)
 
@@ -79,7 +79,9 @@ def candidates(problem: Problem, manner: Callable[[Any], Run] = stepwise) -> lis
         return Candidate(label, lambda: manner(admm(problem, threshold, relaxation, penalty)), lambda x: colours_last(x, problem))
 
     hidden = problem.boundary == "unknown"
-    return [offer(t, r, p) for t, r in SETTINGS for p in (DATA_PENALTIES if hidden else (1.0,))]
+    if hidden:
+        return [offer(t, r, p) for t, r in SETTINGS[:2] for p in DATA_PENALTIES]
+    return [offer(t, r, 1.0) for t, r in SETTINGS]
 
 
 if __name__ == "__main__":
