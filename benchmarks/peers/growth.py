@@ -33,7 +33,7 @@ from unblur.inversion import LeastSquares, TotalVariation, plan
 from unblur.operators import Blur, set_workers
 
 sys.path.insert(0, str(Path(__file__).parent / "workers"))
-from protocol import forget_peak, peak, resident
+from memory import forget_peak, peak, resident
 
 ROOT = Path(__file__).parent.parent.parent
 WORKERS = 2

@@ -25,7 +25,7 @@ def number(value: float | None, form: str = ".3g") -> str:
 
 def times(value: float | None, bound: bool) -> str:
     """Return a ratio; `bound` where it is only known to be more."""
-    if value is None:
+    if value is None or not np.isfinite(value):
         return "–"
     return f"{'> ' if bound else ''}{value:.3g}"
 
@@ -95,7 +95,7 @@ def short_text(results: dict[str, Any]) -> str:
             star = "\\*" if row is not None and row.note else ""
             cells.append("" if row is None else times(row.ratio, row.at_least) + star)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    titles = "; ".join(f"({k}) {v['title']}" for k, v in results["problems"].items() if "rows" in v)
+    titles = "; ".join(f"({k}) {v['title']}, {v['size']}" for k, v in results["problems"].items() if "rows" in v)
     return "\n".join(
         [*lines, "", f"{titles}. \\* another problem, or other help: see the notes. {sentence(results['machine'])}."]
     )

@@ -25,6 +25,7 @@ from problems import CASES, on_disk
 from sessions import Session, WorkerError
 
 ROOT = HERE.parent.parent
+NAMES = [*CASES, "i"]
 #: seconds of a run that is repeated three times only
 SLOW = 8.0
 
@@ -119,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller images, three rounds")
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS), metavar="NAME", help=", ".join(PEERS))
-    parser.add_argument("--problems", nargs="+", choices=[*CASES, "i"], default=[*CASES, "i"])
+    parser.add_argument("--problems", nargs="+", choices=NAMES, dest="only", help="these, in place of those of an earlier run")
     parser.add_argument("--repeats", type=int, help="rounds; 7 by default, 3 with --quick")
     parser.add_argument("--limit", type=float, help="seconds that a setting may take in tuning; 20 by default, 8 with --quick")
     parser.add_argument("--retune", action="store_true", help="look for the peers' best settings again")
@@ -139,13 +140,17 @@ def main() -> None:
         settings.tuned = json.loads(settings.tuned_file.read_text())
     # ratios need these
     wanted = [p for p in PEERS.values() if p.name in options.peers or p.name == "unblur" or p.yardstick]
-    results: dict[str, Any] = {"machine": machine.describe(), "quick": options.quick, "problems": {}}
     output = options.output or (ROOT / "docs" / "benchmarks" if options.write_docs else settings.cache / "results")
     output.mkdir(parents=True, exist_ok=True)
-    for name in options.problems:
+    results: dict[str, Any] = {"machine": machine.describe(), "quick": options.quick, "problems": {}}
+    if options.only is not None and (output / "peers.json").exists():
+        # every problem stands for itself: the others keep what an earlier run found
+        results["problems"] = json.loads((output / "peers.json").read_text())["problems"]
+    for name in options.only or NAMES:
         print(f"({name})", flush=True)
         made = frames.measure(options.quick) if name == "i" else measure(name, wanted, settings)
-        results["problems"][name] = made
+        done = {**results["problems"], name: made}
+        results["problems"] = {k: done[k] for k in NAMES if k in done}
         # what is done stays done, should a later problem be interrupted
         (output / "peers.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     print(report.write(results, output, ROOT if options.write_docs else None))

@@ -54,7 +54,8 @@ def figures(result: dict[str, Any]) -> list[Figures]:
     rows = result["rows"]
     ours = rows.get("unblur", {})
     yardstick = rows["scipy.fft"]
-    pair = [t / yardstick["marks"]["all"] for t in yardstick["seconds"]["all"]]
+    # without a yardstick there are no figures in pairs
+    pair = [t / yardstick["marks"]["all"] for t in yardstick["seconds"]["all"]] if yardstick.get("seconds") else [np.nan]
     found = []
     for name, row in rows.items():
         if PEERS[name].yardstick:

@@ -46,7 +46,11 @@ def ducc(problem: Problem) -> Run:
 
 
 def candidates(problem: Problem) -> list[Candidate]:
-    return [Candidate("FFTW", lambda: fftw(problem)), Candidate("ducc0", lambda: ducc(problem))]
+    # what they make is no image of the problem
+    return [
+        Candidate("FFTW", lambda: fftw(problem), lambda x: problem.start),
+        Candidate("ducc0", lambda: ducc(problem), lambda x: problem.start),
+    ]
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def own_derivatives(dims: tuple[int, ...]) -> list[Any]:
 
 def own(problem: Problem) -> Model:
     A = Unknown(problem)
-    note = "" if problem.boundary == "unknown" else "unknown boundary"
+    note = "another rim of the margin" if problem.boundary == "unknown" else "unknown boundary"
     return Model(A.operator, own_derivatives(A.dims), A.start, A.image, note)
 
 

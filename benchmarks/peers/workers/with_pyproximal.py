@@ -57,7 +57,7 @@ def candidates(problem: Problem) -> list[Candidate]:
         raise NotImplementedError("L21 over PyLops's Gradient does not gather colours")
     image = Unknown(problem).image
     # to the differences at the rim of the margin it is the same
-    note = "" if problem.boundary == "unknown" else NOTE
+    note = "another rim of the margin" if problem.boundary == "unknown" else NOTE
 
     def offer(label: str, prepare: Any, option: float) -> Candidate:
         return Candidate(label, lambda: prepare(problem, option), image, note, True)

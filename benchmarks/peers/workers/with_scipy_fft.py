@@ -23,4 +23,9 @@ def prepare(problem: Problem) -> Run:
 
 
 if __name__ == "__main__":
-    serve(lambda problem: [Candidate("rfftn + irfftn, 2 workers", lambda: prepare(problem))], "scipy", iterations=PAIRS)
+    # what it makes is no image of the problem
+    serve(
+        lambda problem: [Candidate("rfftn + irfftn, 2 workers", lambda: prepare(problem), lambda x: problem.start)],
+        "scipy",
+        iterations=PAIRS,
+    )
