@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHEEL := $(VENV)/wheel
 
-.PHONY: help demo test lint types wheel-check ci ci-full test-lowest figures clean
+.PHONY: help demo test lint types wheel-check ci ci-full test-lowest bench peers peers-quick figures clean
 
 help:
 	@echo "make demo     restore a blurred photograph, pictures in demo/"
 	@echo "make test     run the tests"
 	@echo "make ci       tests, lint, types, and a look into the wheel"
 	@echo "make ci-full  ci, and what takes longer"
+	@echo "make bench    quick timings of everything, by asv"
+	@echo "make peers    unblur beside other libraries; tables and figures in docs/"
 
 # The stamps make a set-up again when what it is made from changes.
 $(VENV)/user: setup.cfg pyproject.toml
@@ -64,6 +66,26 @@ test-lowest:
 ci-full: ci test-lowest
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m slow
 	$(BIN)/unblur demo --output demo
+
+$(VENV)/bench: $(VENV)/user
+	$(BIN)/python -m pip install -qq --editable '.[bench]'
+	@touch $@
+
+# Each once, at the smaller sizes, in the code as it stands; `asv run` measures commits, at all sizes.
+bench: $(VENV)/bench
+	$(BIN)/asv machine --yes >/dev/null
+	$(BIN)/asv run --python=same --quick --dry-run --show-stderr --bench '\((64|256|512),'
+
+# Side by side, each library in an environment of its own below .peers/; then growth and start-up.
+peers: $(VENV)/user
+	$(BIN)/python benchmarks/peers/run.py --write-docs
+	$(BIN)/python benchmarks/peers/growth.py --write-docs
+	$(BIN)/python benchmarks/startup.py --write-docs
+
+peers-quick: $(VENV)/user
+	$(BIN)/python benchmarks/peers/run.py --quick
+	$(BIN)/python benchmarks/peers/growth.py --quick
+	$(BIN)/python benchmarks/startup.py --repeats 3
 
 # The picture in the README.
 figures: demo

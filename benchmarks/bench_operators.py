@@ -8,7 +8,7 @@ import scipy.fft
 from unblur.operators import Blur, FirstDerivative, set_workers
 
 WORKERS = 2
-SIZES = (256, 512, 1024, 2048)
+SIZES = (256, 512, 1024, 2048, 4096)
 DTYPES = ("float32", "float64")
 
 
