@@ -23,6 +23,12 @@ from unblur.operators._compiled import kernel, part_of_kernel
 SLAB, HEAVY_SLAB = 1 << 18, 1 << 16
 _BLOCK = 1 << 11
 
+#: of a float's type: the bits of √½ and of 1, and how many are those of a fraction, in integers of the same length
+BITS = {
+    np.dtype(f): np.array([*np.array([0.5**0.5, 1], f).view(i), np.finfo(f).nmant], i)
+    for f, i in ((np.float32, np.int32), (np.float64, np.int64))
+}
+
 
 @kernel
 def ratio(z, y, background, floor, out, first, last):  # type: ignore[no-untyped-def]
@@ -59,10 +65,7 @@ def _divergences(y, u, d, q, power, k, power_bits, bits, tiny):  # type: ignore[
 
 @kernel
 def divergence(z, y, weights, background, bits, tiny, limit, sums, first, last):  # type: ignore[no-untyped-def]
-    """Sum w (y log(y/u) − y + u), with u no less than 0, and count the y / u above `limit`, for which this is not made.
-
-    `bits` are those of √½ and of 1, and the number of bits of a fraction.
-    """
+    """Sum w (y log(y/u) − y + u), with u no less than 0, and count the y / u above `limit`, for which this is not made."""
     zero, weighted = z.dtype.type(0), weights.size > 0
     u, d, q = np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype)
     power = np.empty(_BLOCK, z.dtype)

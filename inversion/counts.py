@@ -14,12 +14,6 @@ from unblur.operators._vectors import runs
 
 from .functionals import rounding
 
-#: the integers as long as a float, the bits of √½ and of 1, and the length of a fraction
-_BITS = {
-    np.dtype(f): np.array([*np.array([0.5**0.5, 1], f).view(i), np.finfo(f).nmant], i)
-    for f, i in ((np.float32, np.int32), (np.float64, np.int64))
-}
-
 
 def extremes(z: Any, background: Any) -> tuple[float, float]:
     """Return the least and the greatest of z + b."""
@@ -63,7 +57,7 @@ def divergence(z: Any, y: Any, weights: Any, background: Any) -> float | None:
     limit = real(limits.max) ** real(0.75)
     _over(
         *(kernels.divergence, kernels.HEAVY_SLAB, z, y, others[0] if others else z[:0]),
-        *(real(background), _BITS[z.dtype], limits.tiny, limit, sums),
+        *(real(background), kernels.BITS[z.dtype], limits.tiny, limit, sums),
     )
     total, beyond = sums.sum(axis=0).tolist()
     return total if beyond == 0 else None
