@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators._backend import inner, sum_of_squares
+from unblur.operators._vectors import axpby, inner, sum_of_squares
 
 from .normal import NormalEquations
 from .preconditioner import Preconditioner, check_preconditioner, read_preconditioner, spectral_preconditioner
@@ -24,7 +24,7 @@ class CGState:
     s: Any  #: Σ Aᴴ r, the residual of the normal equations
     z: Any  #: M s; without a preconditioner it is s
     p: Any  #: the search direction
-    q: list[Any]  #: w W A p of each term
+    q: list[Any]  #: A p of each term
     system: NormalEquations
     M: Preconditioner | None
     gamma: float  #: ⟨s, M s⟩
@@ -138,14 +138,12 @@ class CG:
             return
         # ⟨s, p⟩ is ⟨s, z⟩ but for rounding; it keeps the objective from rising when a run goes on past convergence
         alpha = inner(s, p) / curvature
-        x += np.multiply(p, alpha, out=system.work)
-        for r_t, q_t in zip(r, q, strict=True):
-            q_t *= alpha
-            r_t -= q_t
+        axpby(alpha, p, 1.0, x, system.work)
+        for part, q_t, r_t in zip(system.parts, q, r, strict=True):
+            part.subtract(alpha, q_t, r_t)
         system.adjoint(r, s)
         gamma, state.gamma = state.gamma, self._precondition(state)
-        p *= state.gamma / gamma
-        p += z
+        axpby(1.0, z, state.gamma / gamma, p, system.work)
 
     def _precondition(self, state: CGState) -> float:
         """Write M s to ``state.z`` and the residual; return ⟨s, M s⟩."""

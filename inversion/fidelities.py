@@ -10,6 +10,7 @@ import numpy as np
 from unblur.operators._backend import real_dtype, sum_of_squares
 from unblur.operators._namespace import asarray, scipy_namespace
 
+from .counts import divergence, extremes, ratio
 from .functionals import largest, rounding
 
 if TYPE_CHECKING:
@@ -84,11 +85,14 @@ class KullbackLeibler:
         return u
 
     def value(self, z: Any) -> float:
-        divergence = scipy_namespace("special", z).kl_div(self.counts, self.expected(z))
+        total = divergence(z, self.counts, self.weights, self.background)
+        if total is not None:
+            return total
+        parts = scipy_namespace("special", z).kl_div(self.counts, self.expected(z))
         if self.weights is not None:
             # 0 · ∞ is nothing here
-            divergence = self.weights * np.where(self.weights > 0, divergence, 0)
-        return float(np.sum(divergence, dtype=np.float64))
+            parts = self.weights * np.where(self.weights > 0, parts, 0)
+        return float(np.sum(parts, dtype=np.float64))
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
         # the root above 0 of u² − (s − t) u − t y, s = z + b, in the form that cancels nothing
@@ -113,12 +117,12 @@ class KullbackLeibler:
         slope = 1 - self.ratio(z)
         return slope if self.weights is None else self.weights * slope
 
-    def ratio(self, z: Any) -> Any:
-        """Return y / u: the counts over what was expected, 0 where both are."""
-        u = z + self.background
+    def ratio(self, z: Any, out: Any = None) -> Any:
+        """Return y / u: the counts over what was expected, 0 where both are; in `out`, which may be z, where that is given."""
         # an FFT leaves rounding errors of either sign where nothing is expected
-        floor = np.finfo(u.dtype).eps * max(largest(u), float(np.finfo(u.dtype).tiny))
-        return self.counts / np.maximum(u, floor)
+        limits, (low, high) = np.finfo(z.dtype), extremes(z, self.background)
+        floor = float(limits.eps) * max(abs(low), abs(high), float(limits.tiny))
+        return ratio(z, self.counts, self.background, floor, out)
 
     def conjugate(self, p: Any) -> float:
         # Σ w (−y log(1 − q)) − b p,  q = p / w < 1, or = 1 where y = 0

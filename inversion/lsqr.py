@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._vectors import axpby, axpby_norm, sum_of_squares
 
 from .normal import NormalEquations
 from .problem import Problem
@@ -130,16 +130,14 @@ class LSQR:
         phi, phi_bar = c * state.phi_bar, s * state.phi_bar
 
         state.directions += sum_of_squares(w) / rho**2
-        state.x += np.multiply(w, phi / rho, out=S.work)
-        w *= -theta / rho
-        w += v
+        state.x_norm = axpby_norm(phi / rho, w, 1.0, state.x, S.work)
+        axpby(1.0, v, -theta / rho, w, S.work)
 
         state.alpha, state.rho_bar, state.phi_bar = alpha, rho_bar, phi_bar
         state.operator_norm = math.sqrt(state.operator_norm**2 + alpha_old**2 + beta**2)
         state.condition = state.operator_norm * math.sqrt(state.directions)
         state.residual_norm = phi_bar
         state.gradient_norm = phi_bar * alpha * abs(c)
-        state.x_norm = math.sqrt(sum_of_squares(state.x))
         state.residual = state.gradient_norm / state.scale
 
     def explain(self, problem: Problem) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
 from unblur.operators._namespace import asarray, namespace
+from unblur.operators._vectors import axpby
 
 from .problem import Problem
 from .quadratic import UnsolvableError
@@ -45,6 +46,12 @@ class Quadratic:
     def energy(self, q: Any) -> float:
         """Return w ‖q‖²_W."""
         return self.weight * sum_of_squares(q, self.W)
+
+    def subtract(self, alpha: float, q: Any, r: Any) -> None:
+        """Replace r by r − α w W q; `q` is overwritten."""
+        if self.W is not None:
+            q *= self.W
+        axpby(-alpha * self.weight, q, 1.0, r, q)
 
     def weigh(self, q: Any) -> None:
         """Replace q by w W q."""
@@ -101,12 +108,11 @@ class NormalEquations:
         return [self.xp.zeros(part.A.dimsd, self.dtype) for part in self.parts]
 
     def forward(self, x: Any, q: list[Any]) -> float:
-        """Write w W A x of each term to `q`; return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative."""
+        """Write A x of each term to `q`; return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative."""
         energy = 0.0
         for part, q_t in zip(self.parts, q, strict=True):
             part.A.apply(x, q_t)
             energy += part.energy(q_t)
-            part.weigh(q_t)
         return energy
 
     def adjoint(self, r: list[Any], out: Any) -> None:
@@ -122,6 +128,8 @@ class NormalEquations:
     def apply(self, x: Any, out: Any, q: list[Any]) -> float:
         """Write N x to `out`, over `q`; return ⟨x, N x⟩."""
         energy = self.forward(x, q)
+        for part, q_t in zip(self.parts, q, strict=True):
+            part.weigh(q_t)
         self.adjoint(q, out)
         return energy
 

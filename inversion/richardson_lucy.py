@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from unblur.operators._backend import inner, sum_of_squares
-
+from .counts import correct, extrapolate
 from .functionals import capability
 from .problem import Problem
 from .proximable import count_ffts, has_prox, is_identity, is_smooth, norm_above
@@ -34,15 +34,18 @@ class RichardsonLucyState:
 
     x: Any  #: the image
     before: Any  #: x of the iteration before
+    z: Any  #: x extrapolated
     step: Any  #: what the last iteration added to the point where it started
-    step_before: Any  #: what the one before it added
+    images: list[Any]  #: A z of each data term, and its quotient
+    back: Any  #: the quotients brought back
     data: tuple[Term, ...]
     smooth: list[Term]  #: priors with a gradient
     edges: list[Edge]  #: priors without
     sensitivity: Any  #: Σ w Aᴴ 1
     lift: Any  #: what is added to both sides of the quotient where the sensitivity is low
-    seen: Any  #: where the sum of both is more than rounding
-    objective: float  #: at the point where the last iteration started
+    alpha: float = 0.0  #: how far to extrapolate
+    energy: float = 0.0  #: ‖step‖²
+    objective: float = float("inf")  #: at the point where the last iteration started
     residual: float = float("inf")  #: ‖x⁺ − z‖ / ‖x⁺‖
 
 
@@ -131,42 +134,51 @@ class RichardsonLucy:
         lift = np.zeros_like(x)
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
-        zero = np.zeros_like(x)
-        return RichardsonLucyState(
-            x, x.copy(), zero, zero, data, smooth, edges, sensitivity, lift, sensitivity + lift > 0, float("inf")
-        )
+        images = [t.A.apply(x) for t in data]
+        z, step, back = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
+        return RichardsonLucyState(x, x.copy(), z, step, images, back, data, smooth, edges, sensitivity, lift)
 
     def step(self, state: RichardsonLucyState) -> None:
         """Advance `state` by one iteration."""
-        x = state.x
+        x, before, z = state.x, state.before, state.x
+        accelerated = self.acceleration and not state.edges
         # z ← (x + α (x − x₋))₊, and A z
-        alpha = _length(state.step, state.step_before) if self.acceleration and not state.edges else 0.0
-        z = x
-        if alpha > 0:
-            z = x - state.before
-            z *= alpha
-            z += x
-            np.maximum(z, 0, out=z)
-        images, objective = self._look(state, z)
-        if alpha > 0 and objective > state.objective:
-            z, alpha = x, 0.0
-            images, objective = self._look(state, z)
+        if accelerated and state.alpha > 0:
+            z = state.z
+            extrapolate(x, before, state.alpha, z)
+        objective = self._look(state, z)
+        if z is not x and objective > state.objective:
+            z = x
+            objective = self._look(state, z)
         # x ← z (Σ Aᴴ (w y / (A z + b)) + (∇R)₋) / (Σ Aᴴ w + (∇R)₊)
-        back = sum(t.A.apply_adjoint(t.weight * _ratio(t, Az)) for t, Az in zip(state.data, images, strict=True))
-        front = state.sensitivity
+        back, front = self._back(state), state.sensitivity
         if state.smooth or state.edges:
             slope = self._slope(state, z)
             back += state.lift - np.minimum(slope, 0)
-            front = front + state.lift + np.maximum(slope, 0)
-        factor = np.where(state.seen, back, 1) / np.where(state.seen, front, 1)
-        # a spectral adjoint leaves rounding errors below 0
-        np.maximum(factor, 0, out=factor)
-        new = factor
-        new *= z
-        state.step_before, state.step = state.step, new - z
-        state.before, state.x, state.objective = x, new, objective
-        change, size = sum_of_squares(state.step), sum_of_squares(new)
-        state.residual = float(np.sqrt(change / size)) if size > 0 else 0.0
+            front = front + state.lift
+            # what nothing sees stays
+            front += np.where(front > 0, np.maximum(slope, 0), 0)
+        change, size, along = correct(z, back, front, before, state.step)
+        state.x, state.before, state.objective = before, x, objective
+        # the part of the step before that this one repeats, from 0 to below 1
+        state.alpha = min(max(along / state.energy, 0.0), 0.999) if state.energy > 0 else 0.0
+        state.energy = change
+        state.residual = math.sqrt(change / size) if size > 0 else 0.0
+
+    def _back(self, state: RichardsonLucyState) -> Any:
+        """Return Σ Aᴴ (w y / (A z + b)), over A z."""
+        for i, (t, image) in enumerate(zip(state.data, state.images, strict=True)):
+            f: Any = t.functional
+            f.ratio(image, image)
+            if f.weights is not None:
+                image *= f.weights
+            if t.weight != 1:
+                image *= t.weight
+            if i == 0:
+                t.A.apply_adjoint(image, state.back)
+            else:
+                state.back += t.A.apply_adjoint(image)
+        return state.back
 
     def _slope(self, state: RichardsonLucyState, z: Any) -> Any:
         """Return ∇R at `z`, the subgradients of what is not smooth being moved towards theirs."""
@@ -181,13 +193,14 @@ class RichardsonLucy:
             slope += e.term.A.apply_adjoint(e.u)
         return slope
 
-    def _look(self, state: RichardsonLucyState, z: Any) -> tuple[list[Any], float]:
-        """Return A z of each data term, and the objective at `z` where the acceleration needs it."""
-        images = [t.A.apply(z) for t in state.data]
+    def _look(self, state: RichardsonLucyState, z: Any) -> float:
+        """Write A z of each data term; return the objective at `z` where the acceleration needs it."""
+        for t, image in zip(state.data, state.images, strict=True):
+            t.A.apply(z, image)
         if not self.acceleration or state.edges:
-            return images, float("inf")
-        objective = sum(t.weight * t.functional.value(Az) for t, Az in zip(state.data, images, strict=True))
-        return images, objective + sum(t.value(z) for t in state.smooth)
+            return float("inf")
+        objective = sum(t.weight * t.functional.value(Az) for t, Az in zip(state.data, state.images, strict=True))
+        return objective + sum(t.value(z) for t in state.smooth)
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
@@ -229,16 +242,3 @@ def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]
 def _weights(t: Term, problem: Problem) -> Any:
     w = t.functional.weights  # type: ignore[attr-defined]
     return problem.xp.ones(t.A.dimsd) if w is None else w
-
-
-def _ratio(t: Term, Az: Any) -> Any:
-    f: Any = t.functional
-    return f.ratio(Az) if f.weights is None else f.weights * f.ratio(Az)
-
-
-def _length(step: Any, before: Any) -> float:
-    """Return how far to extrapolate: the part of the step before that the last one repeats, from 0 to below 1."""
-    energy = sum_of_squares(before)
-    if energy == 0:
-        return 0.0
-    return min(max(inner(step, before) / energy, 0.0), 0.999)

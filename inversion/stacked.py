@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._vectors import axpby_norm, sum_of_squares
 
 from .normal import NormalEquations, Quadratic
 
@@ -34,38 +34,41 @@ class StackedSystem(NormalEquations):
 
     def __init__(self, parts: Sequence[Quadratic], dims: tuple[int, ...], dtype: Any) -> None:
         super().__init__(parts, dims, dtype)
-        self.roots = [part.weight**0.5 * (1 if part.W is None else np.sqrt(part.W)) for part in self.parts]
+        self.roots = [None if part.W is None else np.sqrt(part.W) for part in self.parts]
         self.data_work = self.data_arrays()
 
     def first_vectors(self, x: Any, u: list[Any], v: Any) -> tuple[float, float]:
         """Write the first vectors, β u = d − S x and α v = Sᴴ u, and return β and α; `x` may be None, for 0."""
         for part, root, u_t in zip(self.parts, self.roots, u, strict=True):
             part.residual(x, u_t)
-            u_t *= root
-        beta = _normalise(u)
+            u_t *= part.weight**0.5
+            if root is not None:
+                u_t *= root
+        beta = _normalise(u, math.sqrt(sum(map(sum_of_squares, u))))
         v[...] = 0
         return beta, self.right(u, beta, v)
 
     def left(self, v: Any, alpha: float, u: list[Any]) -> float:
         """Replace u by the next one, β u = S v − α u, and return β."""
+        norms = []
         for part, root, u_t, Sv in zip(self.parts, self.roots, u, self.data_work, strict=True):
             part.A.apply(v, Sv)
-            Sv *= root
-            u_t *= -alpha
-            u_t += Sv
-        return _normalise(u)
+            if root is not None:
+                Sv *= root
+            norms.append(axpby_norm(part.weight**0.5, Sv, -alpha, u_t, Sv))
+        return _normalise(u, math.hypot(*norms))
 
     def right(self, u: list[Any], beta: float, v: Any) -> float:
         """Replace v by the next one, α v = Sᴴ u − β v, and return α."""
-        v *= -beta
+        norm, factor = 0.0, -beta
         for part, root, u_t, scaled in zip(self.parts, self.roots, u, self.data_work, strict=True):
-            v += part.A.apply_adjoint(np.multiply(u_t, root, out=scaled), self.work)
-        return _normalise([v])
+            part.A.apply_adjoint(u_t if root is None else np.multiply(u_t, root, out=scaled), self.work)
+            norm, factor = axpby_norm(part.weight**0.5, self.work, factor, v, self.work), 1.0
+        return _normalise([v], norm)
 
 
-def _normalise(blocks: list[Any]) -> float:
-    """Divide by the norm of all blocks together, where that is not 0, and return it."""
-    norm = math.sqrt(sum(sum_of_squares(block) for block in blocks))
+def _normalise(blocks: list[Any], norm: float) -> float:
+    """Divide all blocks by their norm, where that is not 0, and return it."""
     if norm > 0:
         for block in blocks:
             block /= norm

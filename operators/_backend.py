@@ -15,6 +15,10 @@ import scipy.fft
 
 from ._namespace import is_numpy, scipy_namespace
 
+# sums are asked for with the precision that they keep
+from ._vectors import inner as inner
+from ._vectors import sum_of_squares as sum_of_squares
+
 _workers: int | None = None
 
 
@@ -98,20 +102,3 @@ def _is_short(dtype: Any) -> bool:
 def real_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the real type of the same precision as `dtype`."""
     return np.empty(0, dtype).real.dtype
-
-
-def sum_of_squares(x: Any, weights: Any = None) -> float:
-    """Return Σ w|x|², accumulated in float64 whatever the type of `x`, without a copy of it."""
-    flat = np.ravel(x)
-    parts = (flat.real, flat.imag) if flat.dtype.kind == "c" else (flat,)
-    if weights is None:
-        return float(sum(np.einsum("i,i->", p, p, dtype=np.float64) for p in parts))
-    w = np.ravel(weights)
-    return float(sum(np.einsum("i,i,i->", w, p, p, dtype=np.float64) for p in parts))
-
-
-def inner(x: Any, y: Any) -> float:
-    """Return the real part of ⟨x, y⟩, accumulated in float64 whatever the type of the two, without a copy of them."""
-    a, b = np.ravel(x), np.ravel(y)
-    pairs = ((a.real, b.real), (a.imag, b.imag)) if a.dtype.kind == "c" else ((a, b),)
-    return float(sum(np.einsum("i,i->", p, q, dtype=np.float64) for p, q in pairs))
