@@ -12,7 +12,7 @@ from scipy.optimize import brentq, minimize_scalar
 from .weight_fits import Fit, Fits
 
 # in closed form: a grid of four to the decade, wide enough for anything, then Brent to the accuracy that a minimum has
-_GRID = np.log(10) * np.linspace(-8, 8, 65)
+_GRID: list[float] = (np.log(10) * np.linspace(-8, 8, 65)).tolist()
 # by solving: no grid but steps of a factor of four downhill, then a few of Brent's
 _STEP = np.log(4)
 _REACH = 8 * _STEP
@@ -141,8 +141,8 @@ class Search:
 
     def _first_look(self) -> list[float]:
         if self.fits.cheap:
-            for t in _GRID:
-                self.fit(float(t))
+            new = [t for t in _GRID if t not in self.seen]
+            self.seen.update(zip(new, self.fits.fits([self.factor(t) for t in new]), strict=True))
         if not self.seen:
             self.fit(0.0)
         return sorted(self.seen)
