@@ -30,6 +30,47 @@ def _filter(ratio, moments, factors, sums, first, last):  # type: ignore[no-unty
             sums[k, i, 0], sums[k, i, 1], sums[k, i, 2] = a, b, c
 
 
+@kernel
+def _moments(residual, gram, prior, count, scale, least, ratio, moments, first, last):  # type: ignore[no-untyped-def]
+    channels = residual.shape[1]
+    for k in range(first * _SLAB, min(last * _SLAB, ratio.size)):
+        g, p = gram[k], prior[k]
+        # a frequency of which nobody says anything
+        ratio[k] = 0.0 if g <= least[0] and p <= least[1] else np.float64(g) / np.float64(p)
+        total, squares = 0.0, 0.0
+        for c in range(channels):
+            re, im = np.float64(residual[k, c].real), np.float64(residual[k, c].imag)
+            power = scale * (re * re + im * im)
+            total += power
+            squares += power * power
+        moments[0, k], moments[1, k], moments[2, k] = count[k] * channels, count[k] * total, count[k] * squares
+
+
+def filter_moments(residual: Any, gram: Any, prior: Any, count: Any, scale: float) -> tuple[Any, Any]:
+    r"""Return ρ = G / P and, over the channels, m, m Σ p and m Σ p² of the powers p = |r̂|² · scale, for `filtered_sums`.
+
+    Parameters
+    ----------
+    residual : complex array of shape ``(frequencies, channels)``
+        r̂.
+    gram, prior : arrays of shape ``(frequencies,)``
+        G and P. Where both vanish to rounding ρ is 0.
+    count : array of shape ``(frequencies,)``
+        m, how many frequencies each stands for.
+    scale : float
+
+    Returns
+    -------
+    ratio, moments : arrays of float64, of shapes ``(frequencies,)`` and ``(3, frequencies)``
+    """
+    frequencies = len(residual)
+    ratio, moments = np.empty(frequencies), np.empty((3, frequencies))
+    least = tuple(float(np.finfo(a.dtype).eps * a.max()) for a in (gram, prior))
+    slabs = -(-frequencies // _SLAB)
+    over_slabs(_moments, slabs, residual, gram, prior, count, scale, least, ratio, moments)
+    return ratio, moments
+
+
 def filtered_sums(ratio: Any, moments: Any, factors: Any) -> Any:
     r"""Return Σ m φ, Σ p φ² and Σ q φ⁴ with φ = f / (f + ρ), for every f.
 

@@ -43,6 +43,8 @@ class FilteredFits(Fits):
     x = None
 
     def __init__(self, problem: Problem, priors: list[Term], transform: Fourier) -> None:
+        from .filter_kernels import filter_moments
+
         spectra, data = problem.spectra, problem.data[0]
         s, y = spectra.symbol(data.operator, transform), data.offset
         gram = data.weight * spectra.gram(data.operator, transform)
@@ -51,26 +53,19 @@ class FilteredFits(Fits):
         side = right_side(priors, transform, spectra)
         if np.ndim(side):
             left -= s * np.divide(side, prior, out=np.zeros_like(left), where=prior > 0)
-        # one over the other, and 0 where both vanish
-        ratio = np.empty(np.broadcast_shapes(gram.shape, prior.shape))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            np.divide(gram, prior, out=ratio, dtype=np.float64)
-        ratio[_vanishes(gram) & _vanishes(prior)] = 0
-
-        power = np.square(left.real, dtype=np.float64)
-        power += np.square(left.imag, dtype=np.float64)
-        power /= np.prod([transform.dims[a] for a in transform.axes])
         # whiteness is that of the residual less its mean, which goes its own way: it may be larger than all else by far
-        mean = tuple(slice(1) if a in transform.axes else slice(None) for a in range(power.ndim))
-        self.mean = np.broadcast_to(ratio, power.shape)[mean], power[mean].copy()
-        power[mean] = 0
-        # what has one ratio has one filter
-        alike = tuple(a for a, n in enumerate(ratio.shape) if n < power.shape[a])
-        count = np.broadcast_to(transform.multiplicity(), power.shape)
-        moments = np.empty((3, *ratio.shape))
-        for total, array in zip(moments, (count, count * power, count * power**2), strict=True):
-            np.sum(array, axis=alike, keepdims=True, out=total)
-        self.samples, self.ratio, self.moments = y.size, ratio.ravel(), moments.reshape(3, -1)
+        mean = tuple(slice(1) if a in transform.axes else slice(None) for a in range(left.ndim))
+        scale = 1 / float(np.prod([transform.dims[a] for a in transform.axes]))
+        self.mean_power = scale * np.abs(left[mean].astype(np.complex128)) ** 2
+        left[mean] = 0
+        # the channels behind frequencies that have one ratio have one filter
+        varied = [a for a, n in enumerate(np.broadcast_shapes(gram.shape, prior.shape)) if n > 1]
+        behind = max(transform.axes + tuple(varied)) + 1
+        frequencies = left.shape[:behind] + (1,) * (left.ndim - behind)
+        gram, prior, count = (np.broadcast_to(a, frequencies).ravel() for a in (gram, prior, transform.multiplicity()))
+        self.ratio, self.moments = filter_moments(left.reshape(gram.size, -1), gram, prior, count, scale)
+        self.mean_ratio = self.ratio.reshape(frequencies)[mean]
+        self.samples = y.size
 
     def fit(self, factor: float) -> Fit:
         """Return the fit of the problem whose priors are weighted by `factor`; one pass."""
@@ -83,8 +78,7 @@ class FilteredFits(Fits):
         found = []
         for factor, sums in zip(factors, filtered_sums(self.ratio, self.moments, np.array(factors)).tolist(), strict=True):
             left, energy, fourth = sums
-            ratio, power = self.mean
-            of_mean = float(np.sum(power * (factor / (factor + ratio)) ** 2))
+            of_mean = float(np.sum(self.mean_power * (factor / (factor + self.mean_ratio)) ** 2))
             whiteness = self.samples * fourth / energy**2 if energy > 0 else np.inf
             found.append(Fit(self.samples, energy + of_mean, self.samples - left, whiteness))
         return found
@@ -97,7 +91,3 @@ def takes(problem: Problem, transform: Any) -> bool:
         and len(problem.data) == 1
         and problem.spectra.symbol(problem.data[0].operator, transform) is not None
     )
-
-
-def _vanishes(gram: Any) -> Any:
-    return gram <= np.finfo(gram.dtype).eps * gram.max()

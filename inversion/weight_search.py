@@ -11,8 +11,8 @@ from scipy.optimize import brentq, minimize_scalar
 
 from .weight_fits import Fit, Fits
 
-# in closed form: a grid of four to the decade, wide enough for anything, then Brent to the accuracy that a minimum has
-_GRID: list[float] = (np.log(10) * np.linspace(-8, 8, 65)).tolist()
+# in closed form: a grid of two to the decade, wide enough for anything, then Brent to the accuracy that a minimum has
+_GRID: list[float] = (np.log(10) * np.linspace(-8, 8, 33)).tolist()
 # by solving: no grid but steps of a factor of four downhill, then a few of Brent's
 _STEP = np.log(4)
 _REACH = 8 * _STEP
