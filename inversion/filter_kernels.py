@@ -32,22 +32,30 @@ def _filter(ratio, moments, factors, sums, first, last):  # type: ignore[no-unty
 
 @kernel
 def _moments(residual, gram, prior, count, scale, least, ratio, moments, first, last):  # type: ignore[no-untyped-def]
-    channels = residual.shape[1]
-    for k in range(first * _SLAB, min(last * _SLAB, ratio.size)):
-        g, p = gram[k], prior[k]
-        # a frequency of which nobody says anything
-        ratio[k] = 0.0 if g <= least[0] and p <= least[1] else np.float64(g) / np.float64(p)
-        total, squares = 0.0, 0.0
-        for c in range(channels):
-            re, im = np.float64(residual[k, c].real), np.float64(residual[k, c].imag)
-            power = scale * (re * re + im * im)
-            total += power
-            squares += power * power
-        moments[0, k], moments[1, k], moments[2, k] = count[k] * channels, count[k] * total, count[k] * squares
+    flat, channels = residual.reshape(residual.size), residual.shape[1]
+    powers = np.empty(_SLAB * channels)
+    for slab in range(first, last):
+        start, stop = slab * _SLAB, min((slab + 1) * _SLAB, ratio.size)
+        rho, g, p, m = ratio[start:stop], gram[start:stop], prior[start:stop], count[start:stop]
+        for k in range(rho.size):
+            # a frequency of which nobody says anything
+            silent = (g[k] <= least[0]) & (p[k] <= least[1])
+            rho[k] = 0.0 if silent else g[k] / p[k]
+        spectrum = flat[start * channels : stop * channels]
+        for e in range(spectrum.size):
+            re, im = scale * spectrum[e].real, scale * spectrum[e].imag
+            powers[e] = re * re + im * im
+        number, power, square = moments[0, start:stop], moments[1, start:stop], moments[2, start:stop]
+        for k in range(rho.size):
+            total, squares = 0.0, 0.0
+            for e in range(k * channels, (k + 1) * channels):
+                total += powers[e]
+                squares += powers[e] * powers[e]
+            number[k], power[k], square[k] = m[k] * channels, m[k] * total, m[k] * squares
 
 
 def filter_moments(residual: Any, gram: Any, prior: Any, count: Any, scale: float) -> tuple[Any, Any]:
-    r"""Return ρ = G / P and, over the channels, m, m Σ p and m Σ p² of the powers p = |r̂|² · scale, for `filtered_sums`.
+    r"""Return ρ = G / P and, over the channels, m, m Σ p and m Σ p² of the powers p = |scale · r̂|², for `filtered_sums`.
 
     Parameters
     ----------
@@ -61,10 +69,10 @@ def filter_moments(residual: Any, gram: Any, prior: Any, count: Any, scale: floa
 
     Returns
     -------
-    ratio, moments : arrays of float64, of shapes ``(frequencies,)`` and ``(3, frequencies)``
+    ratio, moments : arrays of shapes ``(frequencies,)`` and ``(3, frequencies)``, in the precision of `gram`
     """
     frequencies = len(residual)
-    ratio, moments = np.empty(frequencies), np.empty((3, frequencies))
+    ratio, moments = np.empty(frequencies, gram.dtype), np.empty((3, frequencies), gram.dtype)
     least = tuple(float(np.finfo(a.dtype).eps * a.max()) for a in (gram, prior))
     slabs = -(-frequencies // _SLAB)
     over_slabs(_moments, slabs, residual, gram, prior, count, scale, least, ratio, moments)
@@ -76,9 +84,9 @@ def filtered_sums(ratio: Any, moments: Any, factors: Any) -> Any:
 
     Parameters
     ----------
-    ratio : array of float64
+    ratio : array
         ρ, 0 or more, at every frequency; it may be infinite.
-    moments : array of float64, of shape ``(3, ratio.size)``
+    moments : array of shape ``(3, ratio.size)``
         m, p and q.
     factors : array of float64
         f, above 0.

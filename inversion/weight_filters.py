@@ -55,15 +55,19 @@ class FilteredFits(Fits):
             left -= s * np.divide(side, prior, out=np.zeros_like(left), where=prior > 0)
         # whiteness is that of the residual less its mean, which goes its own way: it may be larger than all else by far
         mean = tuple(slice(1) if a in transform.axes else slice(None) for a in range(left.ndim))
-        scale = 1 / float(np.prod([transform.dims[a] for a in transform.axes]))
-        self.mean_power = scale * np.abs(left[mean].astype(np.complex128)) ** 2
+        samples = float(np.prod([transform.dims[a] for a in transform.axes]))
+        self.mean_power = np.abs(left[mean].astype(np.complex128)) ** 2 / samples
         left[mean] = 0
+        # the fourth power of what is at most 1 is within the range of single precision
+        size = float(np.abs(left).max()) or 1.0
+        self.unit = size**2 / samples
         # the channels behind frequencies that have one ratio have one filter
         varied = [a for a, n in enumerate(np.broadcast_shapes(gram.shape, prior.shape)) if n > 1]
         behind = max(transform.axes + tuple(varied)) + 1
+        counts = transform.multiplicity().astype(np.int8)
         frequencies = left.shape[:behind] + (1,) * (left.ndim - behind)
-        gram, prior, count = (np.broadcast_to(a, frequencies).ravel() for a in (gram, prior, transform.multiplicity()))
-        self.ratio, self.moments = filter_moments(left.reshape(gram.size, -1), gram, prior, count, scale)
+        gram, prior, count = (np.broadcast_to(a, frequencies).ravel() for a in (gram, prior, counts))
+        self.ratio, self.moments = filter_moments(left.reshape(gram.size, -1), gram, prior, count, 1 / size)
         self.mean_ratio = self.ratio.reshape(frequencies)[mean]
         self.samples = y.size
 
@@ -80,7 +84,7 @@ class FilteredFits(Fits):
             left, energy, fourth = sums
             of_mean = float(np.sum(self.mean_power * (factor / (factor + self.mean_ratio)) ** 2))
             whiteness = self.samples * fourth / energy**2 if energy > 0 else np.inf
-            found.append(Fit(self.samples, energy + of_mean, self.samples - left, whiteness))
+            found.append(Fit(self.samples, self.unit * energy + of_mean, self.samples - left, whiteness))
         return found
 
 
