@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pywt
 
+from unblur.operators._backend import working_dtype
 from unblur.operators._namespace import require_numpy
 
 logger = logging.getLogger("unblur")
@@ -16,8 +17,8 @@ logger = logging.getLogger("unblur")
 _LEAST_NOISE = 5e-4
 # the median of |n| for normal n of unit variance
 _MEDIAN = 0.6744897501960817
-# Daubechies' filters of two vanishing moments have as many taps
-_TAPS = 4
+# Daubechies' filter of two vanishing moments
+_HIGH_PASS = pywt.Wavelet("db2").dec_hi[::-1]
 
 
 def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
@@ -59,17 +60,24 @@ def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
     """
     require_numpy("estimate_sigma", y)
     y = np.asarray(y)
+    y = y.astype(working_dtype(y.dtype), copy=False)
     if y.dtype.kind == "c":
         return float(np.hypot(estimate_sigma(y.real, axes, weights), estimate_sigma(y.imag, axes, weights)))
     seen = y if weights is None else y[np.broadcast_to(weights, y.shape) > 0]
     size = (float(np.ptp(seen)) or float(np.abs(seen).max()) or 1.0) if seen.size else 1.0
-    details = pywt.dwtn(y, "db2", axes=axes)["d" * len(axes)]
+    # of all bands of the wavelet transform the diagonal one alone
+    details = y
+    for axis in axes:
+        details = sum(h * tap for h, tap in zip(_HIGH_PASS, _taps(details, axis), strict=True))
     if weights is not None:
-        details = details * _root_of_least(np.broadcast_to(weights, y.shape), axes)
+        least = np.broadcast_to(weights, y.shape)
+        for axis in axes:
+            least = np.min(_taps(least, axis), axis=0)
+        details = details * np.sqrt(least)
     details = np.moveaxis(np.abs(details), axes, range(len(axes))).reshape(-1, *_riding(details.shape, axes))
     planes = details.reshape(len(details), -1).T
     # what is exactly 0 was masked or is flat: no noise is there to be seen
-    medians = [float(np.median(plane[plane > 0])) if plane.any() else 0.0 for plane in planes]
+    medians = [float(np.median(plane[plane > 0], overwrite_input=True)) if plane.any() else 0.0 for plane in planes]
     sigma = float(np.mean(medians)) / _MEDIAN
     if not sigma >= _LEAST_NOISE * size:
         logger.info("the noise found, %.2g of the range, is taken for %.2g", sigma / size, _LEAST_NOISE)
@@ -81,14 +89,11 @@ def _riding(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for axis, n in enumerate(shape) if axis not in axes)
 
 
-def _root_of_least(weights: Any, axes: tuple[int, ...]) -> Any:
-    """Return √ of the least weight among the samples that each wavelet coefficient is made of."""
-    for axis in axes:
-        width = [(0, 0)] * weights.ndim
-        width[axis] = (_TAPS - 2, _TAPS - 1)
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(weights, width, mode="symmetric"), _TAPS, axis=axis)
-        every_other = [slice(None)] * weights.ndim
-        every_other[axis] = slice(None, None, 2)
-        count = (weights.shape[axis] + _TAPS - 1) // 2
-        weights = np.take(windows[tuple(every_other)].min(axis=-1), np.arange(count), axis=axis)
-    return np.sqrt(weights)
+def _taps(y: Any, axis: int) -> list[Any]:
+    """Return the samples, continued by reflection, that each tap of the filter meets at every other position along `axis`."""
+    taps = len(_HIGH_PASS)
+    width = [(0, 0)] * y.ndim
+    width[axis] = (taps - 2, taps - 1)
+    lines = np.moveaxis(np.pad(y, width, mode="symmetric"), axis, 0)
+    count = (y.shape[axis] + taps - 1) // 2
+    return [np.moveaxis(lines[k : k + 2 * count - 1 : 2], 0, axis) for k in range(taps)]

@@ -16,6 +16,7 @@ from .noise import estimate_sigma
 from .plan import Plan, plan
 from .problem import Problem
 from .terms import Term
+from .weight_filters import FilteredFits, takes
 from .weight_fits import Fits, gaussian_data, image_axes
 from .weight_guess import first_guess
 from .weight_sampling import SampledFits
@@ -134,7 +135,7 @@ def _takes_factor(term: Term) -> bool:
 def _fits(rule: Rule, given: Plan, priors: list[Term], x0: Any, sigma: float) -> Fits:
     transform = diagonalising(given.problem)
     if transform is not None:
-        return SpectralFits(given.problem, priors, transform)
+        return (FilteredFits if takes(given.problem, transform) else SpectralFits)(given.problem, priors, transform)
     return SampledFits(given.problem, rescaled, given.algorithm, x0, _step(given.problem, sigma), rule.probes, rule.seed())
 
 

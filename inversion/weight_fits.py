@@ -49,13 +49,15 @@ class Fits(Protocol):
 
     #: whether a fit takes no more than a few passes, so that a search need not be sparing
     cheap: bool
+    #: where to start solving at a factor near the last one; None where nothing was solved
+    x: Any
 
     def fit(self, factor: float) -> Fit:
         """Return the fit of the problem whose priors are weighted by `factor`."""
 
-    @property
-    def x(self) -> Any:
-        """Where to start solving at a factor near the last one; None where nothing was solved."""
+    def fits(self, factors: Sequence[float]) -> list[Fit]:
+        """Return the fit at each factor, one after the other; to be overridden where many cost less."""
+        return [self.fit(factor) for factor in factors]
 
 
 def gaussian_data(problem: Problem) -> list[tuple[Term, Any]]:

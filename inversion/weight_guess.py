@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import norm_bound
+from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .problem import Problem
+from .quadratic import transforms
 from .terms import Term
 
 
@@ -35,22 +37,32 @@ def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
     for t in priors:
         weight = t.weight / problem.data[0].weight
         if capability(t.functional, "curvature") is not None:
-            inverse += weight * 30 * _slope(t, x, noise) / sigma**2
+            inverse += weight * 30 * _slope(problem, t, x, noise) / sigma**2
         else:
             inverse += weight * (norm_bound(t.operator) or 2 * np.sqrt(2)) * size / (12 * _gathered(t) * sigma**2)
     return 1 / inverse
 
 
-def _slope(t: Term, x: Any, noise: float) -> float:
+def _slope(problem: Problem, t: Term, x: Any, noise: float) -> float:
     """Return the mean of |D x − t|², less what noise adds to it."""
     assert t.operator is not None
     z = t.operator.apply(x)
     if t.offset is not None:
         z = z - t.offset
+    seen = sum_of_squares(z) / z.size
+    return max(seen - noise**2 * _gain(problem, t, x), 0.05 * seen) or 1.0
+
+
+def _gain(problem: Problem, t: Term, x: Any) -> float:
+    """Return the mean of |D n|² for white noise n of unit variance, by a trace or where that is not known by trial."""
+    assert t.operator is not None
+    size = int(np.prod(t.operator.dimsd))
+    for transform in transforms(problem):
+        gram = problem.spectra.gram(t.operator, transform)
+        if gram is not None:
+            return float(np.sum(np.broadcast_to(transform.multiplicity() * gram, transform.shape))) / size
     probe = np.random.default_rng(0).choice([-1.0, 1.0], x.shape)
-    added = noise**2 * float(np.mean(np.abs(t.operator.apply(probe)) ** 2))
-    seen = float(np.mean(np.abs(z) ** 2, dtype=np.float64))
-    return max(seen - added, 0.05 * seen) or 1.0
+    return sum_of_squares(t.operator.apply(probe)) / size
 
 
 def _gathered(t: Term) -> float:

@@ -8,13 +8,13 @@ import numpy as np
 
 from .plan import Algorithm
 from .problem import Problem
-from .weight_fits import Fit, energy, gaussian_data, image_axes, residual_power, whiteness
+from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_power, whiteness
 
 #: iterations between two looks at the figures
 _ROUND = 5
 
 
-class SampledFits:
+class SampledFits(Fits):
     r"""Fits by solving, twice where the degrees of freedom are asked for.
 
     .. math:: \mathrm{df} \approx \frac{1}{\varepsilon} \, b^T \big( A x(y + \varepsilon b) - A x(y) \big), \qquad b_i = \pm 1

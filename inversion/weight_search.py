@@ -11,8 +11,8 @@ from scipy.optimize import brentq, minimize_scalar
 
 from .weight_fits import Fit, Fits
 
-# in closed form: a grid of four to the decade, wide enough for anything, then Brent to the accuracy that a minimum has
-_GRID = np.log(10) * np.linspace(-8, 8, 65)
+# in closed form: a grid of two to the decade, wide enough for anything, then Brent to a millionth of the factor
+_GRID: list[float] = (np.log(10) * np.linspace(-8, 8, 33)).tolist()
 # by solving: no grid but steps of a factor of four downhill, then a few of Brent's
 _STEP = np.log(4)
 _REACH = 8 * _STEP
@@ -114,7 +114,7 @@ class Search:
             lambda t: figure(self.fit(float(t))),
             bracket=(a, b, c),
             method="brent",
-            options={"xtol": 1e-8, "maxiter": 100 if self.fits.cheap else _SPARING},
+            options={"xtol": 1e-6, "maxiter": 100 if self.fits.cheap else _SPARING},
         )
         return Found(self.factor(float(found.x)))
 
@@ -141,8 +141,8 @@ class Search:
 
     def _first_look(self) -> list[float]:
         if self.fits.cheap:
-            for t in _GRID:
-                self.fit(float(t))
+            new = [t for t in _GRID if t not in self.seen]
+            self.seen.update(zip(new, self.fits.fits([self.factor(t) for t in new]), strict=True))
         if not self.seen:
             self.fit(0.0)
         return sorted(self.seen)

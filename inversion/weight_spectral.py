@@ -13,7 +13,7 @@ from .problem import Problem
 from .quadratic import right_side, transforms
 from .spectra import Spectra
 from .terms import Term
-from .weight_fits import Fit, energy, gaussian_data, image_axes, residual_power, whiteness
+from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_power, whiteness
 
 
 def diagonalising(problem: Problem) -> Any:
@@ -26,7 +26,7 @@ def diagonalising(problem: Problem) -> Any:
     return None
 
 
-class SpectralFits:
+class SpectralFits(Fits):
     r"""Fits without a solve.
 
     .. math:: \hat x = \frac{\sum_d c_d \bar s_d \hat y_d + f \sum_p w_p \bar s_p \hat t_p}{G + f P}, \qquad
@@ -67,7 +67,7 @@ class SpectralFits:
         self.prior_side = right_side(priors, transform, spectra)
 
     def fit(self, factor: float) -> Fit:
-        """Return the fit of the problem whose priors are weighted by `factor`; a few passes over a spectrum."""
+        """Return the fit of the problem whose priors are weighted by `factor`; some ten passes over a spectrum."""
         total = self.data_gram + factor * self.prior_gram
         zero = total <= np.finfo(float).eps * total.max()
         inverse = np.where(zero, 0, 1 / np.where(zero, 1, total))
