@@ -30,11 +30,20 @@ class Spectra:
 
     def symbol(self, A: Any, transform: Fourier | Cosine) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it; else None."""
-        return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.like))
+        return self._eigenvalues(A, transform)[0]
 
     def gram(self, A: Any, transform: Fourier | Cosine) -> Any:
         """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None."""
-        return self._ask(("gram", transform), A, lambda: in_precision(gram_symbol(A, transform), self.like))
+        return self._eigenvalues(A, transform)[1]
+
+    def _eigenvalues(self, A: Any, transform: Fourier | Cosine) -> tuple[Any, Any]:
+        def answer() -> tuple[Any, Any]:
+            s = symbol(A, transform)
+            # one transform of a PSF serves both
+            gram = gram_symbol(A, transform) if s is None else s.real**2 + s.imag**2
+            return in_precision(s, self.like), in_precision(gram, self.like)
+
+        return self._ask(transform, A, answer)  # type: ignore[no-any-return]
 
     def split(self, A: Any) -> tuple[Any, Any] | None:
         """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""
@@ -42,7 +51,9 @@ class Spectra:
 
     def nbytes(self) -> int:
         """Return the bytes that are held."""
-        return sum(getattr(answer, "nbytes", 0) for _, answer in self._answers.values())
+        answers = [answer for _, answer in self._answers.values()]
+        arrays = [a for answer in answers for a in (answer if isinstance(answer, tuple) else (answer,))]
+        return sum(getattr(a, "nbytes", 0) for a in arrays)
 
     def _ask(self, question: Any, A: Any, answer: Callable[[], Any]) -> Any:
         key = (id(A), question)

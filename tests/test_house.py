@@ -81,11 +81,11 @@ ON_THE_HOST = {
     *("_namespace.py", "_traced.py", "varying.py", "wavelets.py"),
     # operators are checked, weights chosen and files written by NumPy
     *("_promises.py", "checkpoint.py", "noise.py", "plotting.py", "sliding_dct.py"),
-    *("weight_fits.py", "weight_guess.py", "weight_sampling.py", "weight_search.py"),
+    *("weight_filters.py", "weight_fits.py", "weight_guess.py", "weight_sampling.py", "weight_search.py"),
     # flat vectors for scipy.optimize; a history; directions in which a user's function may fall
     *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),
     # kernels that are compiled for the processor
-    *("fused.py", "difference_kernels.py", "pointwise_kernels.py", "spectral_kernels.py"),
+    *("fused.py", "difference_kernels.py", "filter_kernels.py", "pointwise_kernels.py", "spectral_kernels.py"),
 }
 
 
