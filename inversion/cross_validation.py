@@ -37,7 +37,7 @@ class GCV(Rule):
 
     Notes
     -----
-    Where every term is quadratic and one transform diagonalises all operators, about eighty passes over a spectrum.
+    Where every term is quadratic and one transform diagonalises all operators, about fifty passes over half a spectrum, most of them in one go.
     Elsewhere about ten factors are solved for, each twice, every one from where the last ended.
 
     References
