@@ -37,8 +37,9 @@ class GCV(Rule):
 
     Notes
     -----
-    Where every term is quadratic and one transform diagonalises all operators, about eighty passes over a spectrum.
-    Elsewhere about ten factors are solved for, each twice, every one from where the last ended.
+    Where every term is quadratic and one transform diagonalises all operators, the figure is a sum over frequencies: about
+    forty factors, most of them looked at in one pass over half a spectrum. Elsewhere about ten factors are solved for, each
+    twice, every one from where the last ended.
 
     References
     ----------

@@ -10,6 +10,8 @@ from unblur.operators._compiled import kernel, over_slabs
 
 # frequencies that stay in the cache while factor after factor goes over them
 _SLAB = 2048
+# below so many filters the work is done before another thread is awake
+_WORTH_THREADS = 1 << 19
 
 
 @kernel
@@ -97,5 +99,8 @@ def filtered_sums(ratio: Any, moments: Any, factors: Any) -> Any:
     """
     slabs = -(-ratio.size // _SLAB)
     sums = np.empty((slabs, factors.size, 3))
-    over_slabs(_filter, slabs, ratio, moments, factors, sums)
+    if ratio.size * factors.size < _WORTH_THREADS:
+        _filter(ratio, moments, factors, sums, 0, slabs)
+    else:
+        over_slabs(_filter, slabs, ratio, moments, factors, sums)
     return sums.sum(axis=0)
