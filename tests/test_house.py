@@ -86,7 +86,7 @@ ON_THE_HOST = {
     *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),
     # kernels that are compiled for the processor
     *("fused.py", "difference_kernels.py", "pointwise_kernels.py", "spectral_kernels.py"),
-    *("_vector_kernels.py", "count_kernels.py"),
+    *("_vector_kernels.py", "_plane_kernels.py", "count_kernels.py"),
 }
 
 
