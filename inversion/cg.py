@@ -24,7 +24,7 @@ class CGState:
     s: Any  #: Σ Aᴴ r, the residual of the normal equations
     z: Any  #: M s; without a preconditioner it is s
     p: Any  #: the search direction
-    q: list[Any]  #: A p of each term
+    q: list[Any]  #: A p of each term, where it is not used as it arises
     system: NormalEquations
     M: Preconditioner | None
     gamma: float  #: ⟨s, M s⟩
@@ -132,15 +132,14 @@ class CG:
     def step(self, state: CGState) -> None:
         """Advance `state` by one iteration."""
         x, r, s, z, p, q, system = state.x, state.r, state.s, state.z, state.p, state.q, state.system
-        curvature = system.forward(p, q)
+        curvature = system.measure(p, q)
         if curvature == 0:
             # p = 0, or the operators annihilate it: x is a minimiser already
             return
         # ⟨s, p⟩ is ⟨s, z⟩ but for rounding; it keeps the objective from rising when a run goes on past convergence
         alpha = inner(s, p) / curvature
         axpby(alpha, p, 1.0, x, system.work)
-        for part, q_t, r_t in zip(system.parts, q, r, strict=True):
-            part.subtract(alpha, q_t, r_t)
+        system.subtract(alpha, p, q, r)
         system.adjoint(r, s)
         gamma, state.gamma = state.gamma, self._precondition(state)
         axpby(1.0, z, state.gamma / gamma, p, system.work)

@@ -43,12 +43,26 @@ class Quadratic:
     W: Any = None
     measured: bool = False
 
-    def energy(self, q: Any) -> float:
-        """Return w ‖q‖²_W."""
+    def apply(self, x: Any, q: Any) -> float:
+        """Write A x to `q`; return w ‖A x‖²_W."""
+        self.A.apply(x, q)
         return self.weight * sum_of_squares(q, self.W)
 
-    def subtract(self, alpha: float, q: Any, r: Any) -> None:
-        """Replace r by r − α w W q; `q` is overwritten."""
+    def one_pass(self, x: Any) -> Any:
+        """Return what takes A x and uses it in one pass, where nothing stands between; else None."""
+        return self.A.in_one_pass(x) if self.W is None else None
+
+    def measure(self, x: Any, q: Any) -> float:
+        """Return w ‖A x‖²_W; `q` is A x then, or as it was if that is not needed by `subtract`."""
+        direct = self.one_pass(x)
+        return self.apply(x, q) if direct is None else self.weight * direct.energy(x)
+
+    def subtract(self, alpha: float, x: Any, q: Any, r: Any) -> None:
+        """Replace r by r − α w W A x, after `measure`; `q` is overwritten."""
+        direct = self.one_pass(x)
+        if direct is not None:
+            direct.update(-alpha * self.weight, x, 1.0, r)
+            return
         if self.W is not None:
             q *= self.W
         axpby(-alpha * self.weight, q, 1.0, r, q)
@@ -107,13 +121,14 @@ class NormalEquations:
         """Return an array of the shape of A x for each term."""
         return [self.xp.zeros(part.A.dimsd, self.dtype) for part in self.parts]
 
-    def forward(self, x: Any, q: list[Any]) -> float:
-        """Write A x of each term to `q`; return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative."""
-        energy = 0.0
-        for part, q_t in zip(self.parts, q, strict=True):
-            part.A.apply(x, q_t)
-            energy += part.energy(q_t)
-        return energy
+    def measure(self, x: Any, q: list[Any]) -> float:
+        """Return ⟨x, N x⟩ = Σ w ‖A x‖²_W, which no cancellation can turn negative; `q` is for `subtract`."""
+        return sum((part.measure(x, q_t) for part, q_t in zip(self.parts, q, strict=True)), 0.0)
+
+    def subtract(self, alpha: float, x: Any, q: list[Any], r: list[Any]) -> None:
+        """Replace r by r − α w W A x of each term, after `measure`, over `q`."""
+        for part, q_t, r_t in zip(self.parts, q, r, strict=True):
+            part.subtract(alpha, x, q_t, r_t)
 
     def adjoint(self, r: list[Any], out: Any) -> None:
         """Write Σ Aᴴ r to `out`."""
@@ -122,13 +137,16 @@ class NormalEquations:
         for t, (part, r_t) in enumerate(zip(self.parts, r, strict=True)):
             if t == 0:
                 part.A.apply_adjoint(r_t, out)
+            elif (direct := part.A.in_one_pass(out)) is not None:
+                direct.update_adjoint(1.0, r_t, 1.0, out)
             else:
                 out += part.A.apply_adjoint(r_t, self.work)
 
     def apply(self, x: Any, out: Any, q: list[Any]) -> float:
         """Write N x to `out`, over `q`; return ⟨x, N x⟩."""
-        energy = self.forward(x, q)
+        energy = 0.0
         for part, q_t in zip(self.parts, q, strict=True):
+            energy += part.apply(x, q_t)
             part.weigh(q_t)
         self.adjoint(q, out)
         return energy

@@ -69,7 +69,7 @@ class RichardsonLucy:
     One apply and one adjoint of each operator an iteration. Dividing by Σ Aᴴ w makes up for what the edges and a mask
     hide; pixels that no datum sees keep their value, unless a prior moves them. Pixels that are 0 stay 0, so that the default
     start is put above 0 everywhere. Without priors the objective never grows, and with a background of 0 the flux Σ w A x
-    is that of the data.
+    is that of the data. With one data term and no prior, a step on a large image allocates none but what the operators do.
 
     The slope of the prior is taken one step late [4]_, in the way of Dey et al. [3]_. Where they keep the denominator above 0,
     its negative part stands in the numerator here [5]_, and where they divide ∇x by its length, which leaves no direction

@@ -52,6 +52,9 @@ class StackedSystem(NormalEquations):
         """Replace u by the next one, β u = S v − α u, and return β."""
         norms = []
         for part, root, u_t, Sv in zip(self.parts, self.roots, u, self.data_work, strict=True):
+            if (direct := part.one_pass(v)) is not None:
+                norms.append(math.sqrt(direct.update(part.weight**0.5, v, -alpha, u_t)))
+                continue
             part.A.apply(v, Sv)
             if root is not None:
                 Sv *= root
@@ -62,6 +65,9 @@ class StackedSystem(NormalEquations):
         """Replace v by the next one, α v = Sᴴ u − β v, and return α."""
         norm, factor = 0.0, -beta
         for part, root, u_t, scaled in zip(self.parts, self.roots, u, self.data_work, strict=True):
+            if (direct := part.one_pass(v)) is not None:
+                norm, factor = math.sqrt(direct.update_adjoint(part.weight**0.5, u_t, factor, v)), 1.0
+                continue
             part.A.apply_adjoint(u_t if root is None else np.multiply(u_t, root, out=scaled), self.work)
             norm, factor = axpby_norm(part.weight**0.5, self.work, factor, v, self.work), 1.0
         return _normalise([v], norm)

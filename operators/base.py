@@ -58,6 +58,13 @@ class Operator(pylops.LinearOperator):
         """Add Aᴴ y to `out`; to be overridden where this takes no array of its own."""
         out += self._apply_adjoint(y, None)
 
+    def in_one_pass(self, x: Any) -> Any:
+        """Return what measures A x, and updates by A x and by Aᴴ y, in one pass over arrays such as `x`; else None.
+
+        That has `energy`, `update` and `update_adjoint`, as `PlaneGradient`.
+        """
+        return None
+
     def symbol(self, transform: Any) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it, broadcastable to `transform.shape`; else None."""
         return None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from . import structure
 from ._namespace import namespace
+from ._planes import PlaneGradient
+from ._vectors import runs
 from .base import Operator
 from .interop import aslinearoperator
 
@@ -62,6 +65,17 @@ class Stack(Operator):
         for A, part in zip(self.operators[1:], y[1:], strict=True):
             A._add_adjoint(part, out)
         return out
+
+    def in_one_pass(self, x: Any) -> PlaneGradient | None:
+        return None if runs(x) is None else self._plane
+
+    @cached_property
+    def _plane(self) -> PlaneGradient | None:
+        if self.forward_differences is None:
+            return None
+        axes, scales, periodic = self.forward_differences
+        first = axes[0]
+        return PlaneGradient(self.dims, first, scales, periodic) if axes == (first, first + 1) else None
 
     def gram_symbol(self, transform: Any) -> Any:
         total: Any = 0

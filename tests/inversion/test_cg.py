@@ -39,6 +39,13 @@ def test_iterates_are_those_of_scipy(name):
     assert_same_iterates(CG(), PROBLEMS[name]())
 
 
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_iterates_of_compiled_steps_are_those_of_scipy(name, monkeypatch):
+    # arrays of any length then go through kernels
+    monkeypatch.setattr("unblur.operators._vectors._LONG", 1)
+    assert_same_iterates(CG(), PROBLEMS[name]())
+
+
 def test_iterates_are_those_of_scipy_from_elsewhere():
     problem = PROBLEMS["weighted"]()
     assert_same_iterates(CG(), problem, x0=np.random.default_rng(0).normal(size=problem.dims))

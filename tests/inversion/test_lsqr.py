@@ -27,6 +27,13 @@ def test_iterates_and_estimates_are_those_of_scipy(name):
         np.testing.assert_allclose(estimates, [r_norm, S_norm, condition, gradient_norm, x_norm], rtol=1e-8)
 
 
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_iterates_of_compiled_steps_are_those_of_scipy(name, monkeypatch):
+    # arrays of any length then go through kernels
+    monkeypatch.setattr("unblur.operators._vectors._LONG", 1)
+    test_iterates_and_estimates_are_those_of_scipy(name)
+
+
 def test_iterates_are_those_of_scipy_from_elsewhere():
     problem = PROBLEMS["weighted"]()
     S, d = stack(problem)
