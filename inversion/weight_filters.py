@@ -16,7 +16,7 @@ from .weight_fits import Fit, Fits
 
 
 class FilteredFits(Fits):
-    r"""Fits without a solve, many in one pass over three real arrays.
+    r"""Fits without a solve, many in one pass over real arrays.
 
     .. math:: \hat r_f = \varphi_f \, \hat r_\infty, \qquad \varphi_f = \frac{f}{f + \rho}, \qquad \rho = \frac{G}{P}, \qquad
               N - \mathrm{df} = \sum \varphi_f
@@ -46,13 +46,14 @@ class FilteredFits(Fits):
         from .filter_kernels import filter_moments
 
         spectra, data = problem.spectra, problem.data[0]
-        s, y = spectra.symbol(data.operator, transform), data.offset
+        assert data.offset is not None
+        self.samples = data.offset.size
         gram = data.weight * spectra.gram(data.operator, transform)
         prior = sum(t.weight * spectra.gram(t.operator, transform) for t in priors)
-        left = transform.forward(y)
+        left = transform.forward(data.offset)
         side = right_side(priors, transform, spectra)
         if np.ndim(side):
-            left -= s * np.divide(side, prior, out=np.zeros_like(left), where=prior > 0)
+            left -= spectra.symbol(data.operator, transform) * np.divide(side, prior, out=np.zeros_like(left), where=prior > 0)
         # whiteness is that of the residual less its mean, which goes its own way: it may be larger than all else by far
         mean = tuple(slice(1) if a in transform.axes else slice(None) for a in range(left.ndim))
         samples = float(np.prod([transform.dims[a] for a in transform.axes]))
@@ -69,7 +70,6 @@ class FilteredFits(Fits):
         gram, prior, count = (np.broadcast_to(a, frequencies).ravel() for a in (gram, prior, counts))
         self.ratio, self.moments = filter_moments(left.reshape(gram.size, -1), gram, prior, count, 1 / size)
         self.mean_ratio = self.ratio.reshape(frequencies)[mean]
-        self.samples = y.size
 
     def fit(self, factor: float) -> Fit:
         """Return the fit of the problem whose priors are weighted by `factor`; one pass."""
