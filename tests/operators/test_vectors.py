@@ -88,7 +88,7 @@ def test_kernels_are_read_when_they_are_needed():
 import sys, numpy as np
 from unblur.inversion import CG, LeastSquares, Poisson, RichardsonLucy, solve
 from unblur.operators import Blur
-A = Blur(np.ones((3, 3)) / 9, (16, 16), boundary="periodic")
+A = Blur(np.eye(3) / 3, (16, 16), boundary="periodic")
 y = np.ones((16, 16))
 solve(LeastSquares(A, y), CG()), solve(Poisson(A, y), RichardsonLucy(), max_iterations=3)
 print("unblur.operators._compiled" in sys.modules)
