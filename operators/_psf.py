@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._namespace import asnumpy
-from .transforms import Cosine
+from .transforms import Cosine, Fourier
 
 
 def read_psf(psf: Any) -> Any:
@@ -64,6 +64,30 @@ def kernel_on_grid(
     kernel = np.zeros(kernel_shape, psf.dtype)
     np.add.at(kernel, np.ix_(*places), psf)
     return kernel
+
+
+def kernel_spectrum(
+    psf: Any,
+    axes: tuple[int, ...],
+    center: tuple[int, ...],
+    grid: tuple[int, ...],
+    start: Sequence[int],
+    reach: tuple[int, ...] | None = None,
+    real: bool = True,
+) -> Any:
+    """Return the spectrum of `kernel_on_grid`, with half of the last of `axes` if `real`.
+
+    Along that axis only the lines that hold taps are transformed.
+    """
+    if psf.ndim < len(grid):
+        psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(axes)))
+    *others, last = axes
+    lines = kernel_on_grid(psf, (last,), center[-1:], grid, start, reach)
+    spectrum = Fourier(lines.shape, (last,), real).forward(lines)
+    if not others:
+        return spectrum
+    kernel = kernel_on_grid(spectrum, tuple(others), center[:-1], grid, start, reach)
+    return Fourier(kernel.shape, tuple(others), real=False).forward(kernel)
 
 
 def cosine_spectrum(psf: Any, axes: tuple[int, ...], center: tuple[int, ...], transform: Cosine) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
 from ._namespace import Constant, asarray, contiguous, is_numpy, namespace
-from ._psf import cosine_spectrum, kernel_on_grid, read_center, read_psf
+from ._psf import cosine_spectrum, kernel_spectrum, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
 from .boundaries import Extension
@@ -247,16 +247,15 @@ class Blur(Operator):
         """Return the spectrum of the PSF that goes with `x`."""
         key = (x.dtype, adjoint)
         if key not in self._cache:
-            kernel = self._kernel(self._grid, self._start)
-            spectrum = Fourier(kernel.shape, self.axes, real=x.dtype.kind == "f").forward(kernel)
+            spectrum = self._psf_spectrum(self._grid, self._start, real=x.dtype.kind == "f")
             precision = np.result_type(real_dtype(x.dtype), np.complex64)
             self._cache[key] = Constant((spectrum.conj() if adjoint else spectrum).astype(precision))
         return self._cache[key].like(x)
 
-    def _kernel(self, grid: tuple[int, ...], start: Sequence[int]) -> Any:
+    def _psf_spectrum(self, grid: tuple[int, ...], start: Sequence[int], real: bool) -> Any:
         # with zeros outside, taps that reach beyond the image from anywhere in it meet nothing
         reach = self.dimsd if self.boundary == "zero" else None
-        return kernel_on_grid(self.psf, self.axes, self.center, grid, start, reach)
+        return kernel_spectrum(self.psf, self.axes, self.center, grid, start, reach, real)
 
     # -- structure ----------------------------------------------------------------------------------
 
@@ -273,9 +272,7 @@ class Blur(Operator):
             return cosine_spectrum(self._psf_on_all_axes(), self.axes, self.center, transform)
         if not isinstance(transform, Fourier) or self.boundary != "periodic" or (transform.real and self.dtype.kind == "c"):
             return None
-        kernel = self._kernel(self.dims, [0] * len(self.dims))
-        axes = tuple(axis for axis in transform.axes if axis in self.axes)
-        return Fourier(kernel.shape, axes, real=transform.real and transform.axes[-1] in axes).forward(kernel)
+        return self._psf_spectrum(self.dims, [0] * len(self.dims), real=transform.real and transform.axes[-1] in self.axes)
 
     def split(self) -> tuple[Crop, Blur] | None:
         if self.boundary != "unknown":
