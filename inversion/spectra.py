@@ -33,17 +33,26 @@ class Spectra:
         return self._ask(("symbol", transform), A, lambda: in_precision(symbol(A, transform), self.like))
 
     def gram(self, A: Any, transform: Fourier | Cosine) -> Any:
-        """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None. They are not kept."""
-        s = self.symbol(A, transform)
-        return in_precision(gram_symbol(A, transform), self.like) if s is None else s.real**2 + s.imag**2
+        """Return the eigenvalues of AᴴA where `transform` diagonalises it; else None."""
+
+        def answer() -> Any:
+            s = self.symbol(A, transform)
+            # one transform of a PSF serves both
+            return in_precision(gram_symbol(A, transform), self.like) if s is None else s.real**2 + s.imag**2
+
+        return self._ask(("gram", transform), A, answer)
+
+    def release(self) -> None:
+        """Let go of the Gram symbols, which are quickly made again, where a solver holds what it makes of them."""
+        self._answers = {key: kept for key, kept in self._answers.items() if key[1][0] != "gram"}
 
     def diagonalises(self, transform: Fourier | Cosine, A: Any) -> bool:
         """Return whether `transform` diagonalises AᴴA."""
-        return self._ask(("gram", transform), A, lambda: self.gram(A, transform) is not None)  # type: ignore[no-any-return]
+        return self._ask(("diagonal", transform), A, lambda: self.gram(A, transform) is not None)  # type: ignore[no-any-return]
 
     def split(self, A: Any) -> tuple[Any, Any] | None:
         """Return (M, K) with A = M K, where M selects samples and some transform diagonalises K; else None."""
-        return self._ask("split", A, lambda: split(A))  # type: ignore[no-any-return]
+        return self._ask(("split", None), A, lambda: split(A))  # type: ignore[no-any-return]
 
     def nbytes(self) -> int:
         """Return the bytes that are held."""
@@ -51,9 +60,11 @@ class Spectra:
 
     def _ask(self, question: Any, A: Any, answer: Callable[[], Any]) -> Any:
         key = (id(A), question)
-        if key not in self._answers:
-            self._answers[key] = (A, answer())
-        return self._answers[key][1]
+        # another thread may let go of it in between
+        found = self._answers.get(key)
+        if found is None:
+            found = self._answers[key] = (A, answer())
+        return found[1]
 
 
 def in_precision(symbol: Any, like: Any) -> Any:

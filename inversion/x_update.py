@@ -53,6 +53,7 @@ class ExactUpdate:
         gram = sum(s.penalty * self.spectra.gram(s.K, self.transform) for s in self.splits)
         inverse = reciprocal(self.kept, gram, self.transform, self.spectra)
         self.division = Division(self.transform, self.right_side, inverse, [h for _, h in self.behind])
+        self.spectra.release()
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split], spectra: Spectra) -> int:
