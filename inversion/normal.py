@@ -10,7 +10,7 @@ import numpy as np
 
 from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
-from unblur.operators._namespace import asarray, namespace
+from unblur.operators._namespace import asarray, contiguous, namespace
 from unblur.operators._vectors import axpby
 
 from .problem import Problem
@@ -168,11 +168,11 @@ class NormalEquations:
 
 
 def copied(x0: Any, like: Any) -> Any:
-    """Return a copy of `x0` in the precision and the library of `like`; a complex one does not become real."""
+    """Return a copy of `x0` in the precision and the library of `like`, in one run of memory; a complex one stays so."""
     x0 = asarray(x0, like, "x0")
     if not np.can_cast(x0.dtype, like.dtype, "same_kind"):
         raise TypeError(f"x0 has dtype {x0.dtype}, but x is of {like.dtype}; give its real part")
-    return x0.astype(like.dtype)
+    return contiguous(x0.astype(like.dtype))
 
 
 def quadratic(term: Term, solver: str) -> Quadratic:

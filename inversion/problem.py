@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Operator
-from unblur.operators._namespace import asarray, is_array, namespace
+from unblur.operators._namespace import asarray, contiguous, is_array, namespace
 
 from .spectra import Spectra
 from .terms import Term
@@ -171,8 +171,8 @@ class Problem:
         return x * x.real.dtype.type(float(np.vdot(Ax, y).real) / energy) if energy > 0 else x
 
     def read_start(self, x0: Any) -> Any:
-        """Return a copy of `x0` in the library and the precision of the data; for None `initial()`."""
-        return self.initial() if x0 is None else asarray(x0, self.data[0].target, "x0").astype(self.dtype)
+        """Return a copy of `x0` in the library and the precision of the data, in one run of memory; for None `initial()`."""
+        return contiguous(self.initial() if x0 is None else asarray(x0, self.data[0].target, "x0").astype(self.dtype))
 
     def __repr__(self) -> str:
         where = f" of {'×'.join(map(str, self.dims))}" if self.data else ""

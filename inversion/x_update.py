@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
-from unblur.operators._namespace import namespace
+from unblur.operators._namespace import contiguous, namespace
 
 from .cg import CG, CGState
 from .normal import NormalEquations, Quadratic, quadratic
@@ -68,17 +68,18 @@ class ExactUpdate:
         for s in self.beside:
             s.begin(s.K.apply(x))
         # an iteration that moves nothing gives what the first update needs
-        self.gathered = np.empty_like(x)
+        self.gathered = namespace(x).empty(x.shape, x.dtype)
         self.targets = [s.w.copy() for s, _ in self.behind]
         self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:
         """Return the minimiser, and write its K x where they come from the spectrum; `x` is where the iteration stands."""
         F = self.transform
-        spectrum = F.forward(self.gathered) if self.beside else None
-        products = [F.forward(target) for target in self.targets]
+        # FFTs of another library may order memory in another way, and these are written to as runs of it
+        spectrum = contiguous(F.forward(self.gathered)) if self.beside else None
+        products = [contiguous(F.forward(target)) for target in self.targets]
         spectrum = self.division(spectrum, products)
-        self.targets = [F.inverse(product) for product in products]
+        self.targets = [contiguous(F.inverse(product)) for product in products]
         return F.inverse(spectrum)
 
     def advance(self, x: Any, relaxation: float, measure: bool = False) -> None:

@@ -3,10 +3,18 @@ import pytest
 
 from unblur.inversion import (
     CG,
+    LSQR,
+    Box,
     Direct,
+    GradientDescent,
     LeastSquares,
+    Poisson,
+    PrimalDual,
     Problem,
+    ProximalGradient,
     Record,
+    RichardsonLucy,
+    Sparsity,
     SplitBregman,
     Status,
     Tikhonov,
@@ -15,7 +23,7 @@ from unblur.inversion import (
     plan,
     solve,
 )
-from unblur.operators import Blur
+from unblur.operators import Blur, Gradient
 
 
 @pytest.fixture
@@ -122,3 +130,33 @@ def test_a_single_term_is_a_problem_to_solve_and_to_iterate():
     next(states)
     np.testing.assert_allclose(next(states).x, [3, 2])
     np.testing.assert_allclose(solve(term, tol=1e-12).x, [3, 2])
+
+
+ALGORITHMS = {
+    "SplitBregman": (SplitBregman(), lambda A, y: LeastSquares(A, y) + 0.02 * TotalVariation() + Box(0, 0.8)),
+    "SplitBregman, inner": (SplitBregman(), lambda A, y: LeastSquares(A, y) + 0.02 * Sparsity(0.5 * Gradient(A))),
+    "CG": (CG(), lambda A, y: LeastSquares(A, y) + 0.02 * Tikhonov()),
+    "LSQR": (LSQR(), lambda A, y: LeastSquares(A, y) + 0.02 * Tikhonov()),
+    "PrimalDual": (PrimalDual(), lambda A, y: LeastSquares(A, y) + 0.02 * TotalVariation()),
+    "ProximalGradient": (ProximalGradient(), lambda A, y: LeastSquares(A, y) + Box(0, 0.8)),
+    "RichardsonLucy": (RichardsonLucy(), lambda A, y: Poisson(A, y)),
+    "GradientDescent": (GradientDescent(), lambda A, y: LeastSquares(A, y) + 0.02 * Tikhonov()),
+}
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("boundary", ["periodic", "unknown"])
+def test_the_order_of_memory_is_nobodys_business(name, boundary, monkeypatch):
+    # arrays of any length then go through kernels
+    monkeypatch.setattr("unblur.operators._vectors._LONG", 1)
+    rng = np.random.default_rng(0)
+    psf = rng.uniform(size=(3, 4))
+    A = Blur(psf / psf.sum(), (17, 21), boundary=boundary)
+    y, x0 = rng.uniform(size=A.dimsd), rng.uniform(size=A.dims)
+    algorithm, problem = ALGORITHMS[name]
+    options = {"tol": 0, "max_iterations": 6}
+    expected = solve(problem(A, y), algorithm, x0=x0, **options).x
+    y, x0 = np.asfortranarray(y), np.asfortranarray(x0)
+    np.testing.assert_allclose(solve(problem(A, y), algorithm, x0=x0, **options).x, expected, rtol=1e-9, atol=1e-12)
+    from_data = solve(problem(A, np.ascontiguousarray(y)), algorithm, **options).x
+    np.testing.assert_allclose(solve(problem(A, y), algorithm, **options).x, from_data, rtol=1e-9, atol=1e-12)
