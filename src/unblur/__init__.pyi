@@ -5,9 +5,9 @@ from . import synthesis as synthesis
 from ._version import __version__ as __version__
 from .classical import inverse_filter as inverse_filter
 from .classical import wiener as wiener
+from .operators import get_workers as get_workers
+from .operators import set_workers as set_workers
 from .restoration import Restoration as Restoration
 from .restoration import deblur as deblur
 from .restoration import restore as restore
 from .tapering import edgetaper as edgetaper
-from .threads import get_workers as get_workers
-from .threads import set_workers as set_workers
