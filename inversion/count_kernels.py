@@ -17,10 +17,10 @@ import math
 
 import numpy as np
 
-from unblur.operators._compiled import kernel, part_of_kernel
+from unblur.operators._compiled import kernel, part_of_kernel, taken
 
 #: samples of a slab, below whose length another thread would cost more to wake than it saves; of heavy work fewer
-SLAB, HEAVY_SLAB = 1 << 18, 1 << 16
+SLAB, HEAVY_SLAB = 1 << 16, 1 << 14
 _BLOCK = 1 << 11
 
 #: of a float's type: the bits of √½ and of 1, and how many are those of a fraction, in integers of the same length
@@ -31,10 +31,10 @@ BITS = {
 
 
 @kernel
-def ratio(z, y, background, floor, out, first, last):  # type: ignore[no-untyped-def]
+def ratio(z, y, background, floor, out, shares):  # type: ignore[no-untyped-def]
     """Write y / u, with u no less than `floor`, to `out`, which may be z."""
     u = np.empty(_BLOCK, z.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         for i in range(s * SLAB, min((s + 1) * SLAB, z.size), _BLOCK):
             a, b, o = z[i : i + _BLOCK], y[i : i + _BLOCK], out[i : i + _BLOCK]
             for e in range(a.size):
@@ -64,13 +64,13 @@ def _divergences(y, u, d, q, power, k, power_bits, bits, tiny):  # type: ignore[
 
 
 @kernel
-def divergence(z, y, weights, background, bits, tiny, limit, sums, first, last):  # type: ignore[no-untyped-def]
+def divergence(z, y, weights, background, bits, tiny, limit, sums, shares):  # type: ignore[no-untyped-def]
     """Sum w (y log(y/u) − y + u), with u no less than 0, and count the y / u above `limit`, for which this is not made."""
     zero, weighted = z.dtype.type(0), weights.size > 0
     u, d, q = np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype)
     power = np.empty(_BLOCK, z.dtype)
     k, power_bits = q.view(bits.dtype), power.view(bits.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * HEAVY_SLAB, min((s + 1) * HEAVY_SLAB, z.size), _BLOCK):
             a, b = z[i : i + _BLOCK], y[i : i + _BLOCK]
@@ -95,21 +95,21 @@ def divergence(z, y, weights, background, bits, tiny, limit, sums, first, last):
 
 
 @kernel
-def extrapolate(x, before, alpha, out, first, last):  # type: ignore[no-untyped-def]
+def extrapolate(x, before, alpha, out, shares):  # type: ignore[no-untyped-def]
     """Write (x + α (x − x₋))₊ to `out`."""
     zero = x.dtype.type(0)
-    for s in range(first, last):
+    for s in taken(shares):
         a, b, o = x[s * SLAB : (s + 1) * SLAB], before[s * SLAB : (s + 1) * SLAB], out[s * SLAB : (s + 1) * SLAB]
         for e in range(a.size):
             o[e] = max(a[e] + alpha * (a[e] - b[e]), zero)
 
 
 @kernel
-def correct(z, back, front, new, step, sums, first, last):  # type: ignore[no-untyped-def]
+def correct(z, back, front, new, step, sums, shares):  # type: ignore[no-untyped-def]
     """Write z (back)₊ / front to `new`, z where front is 0, and to `step` what that adds; sum ‖step‖², ‖new‖², ⟨step, step₋⟩."""
     one, zero = z.dtype.type(1), z.dtype.type(0)
     d = np.empty(_BLOCK, z.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, z.size), _BLOCK):
             a, b, c = z[i : i + _BLOCK], back[i : i + _BLOCK], front[i : i + _BLOCK]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unblur.operators._compiled import kernel, part_of_kernel
+from unblur.operators._compiled import kernel, part_of_kernel, taken
 
 #: how the lengths that are shrunk are formed: of each difference by itself, of each gradient, of all channels' gradients
 ANISOTROPIC, ISOTROPIC, JOINT = 0, 1, 2
@@ -190,7 +190,7 @@ def _add_transposed_row(t, channels, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def plane(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, first, last):  # type: ignore[no-untyped-def]
+def plane(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, shares):  # type: ignore[no-untyped-def]
     """Step total variation of images, (images, rows, columns × channels); `w` has a first axis of two."""
     rows, size = x.shape[1:]
     tau, tiny, alpha, rho, scale0, scale1 = numbers
@@ -198,7 +198,7 @@ def plane(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, 
     t1, above = np.empty(size, x.dtype), np.empty(size, x.dtype)
     q, m, f = np.empty(size, x.dtype), np.empty(size // channels, x.dtype), np.empty(size, x.dtype)
     slabs = (rows + slab - 1) // slab
-    for s in range(first, last):
+    for s in taken(shares):
         b, k = divmod(s, slabs)
         above[:] = 0
         sums[s] = 0
@@ -227,7 +227,7 @@ def plane(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, 
 
 
 @kernel
-def volume(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, first, last):  # type: ignore[no-untyped-def]
+def volume(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab, shares):  # type: ignore[no-untyped-def]
     """Step total variation of volumes, (volumes, planes, rows, columns × channels); `w` has a first axis of three."""
     planes, rows, size = x.shape[1:]
     tau, tiny, alpha, rho, scale0, scale1, scale2 = numbers
@@ -235,7 +235,7 @@ def volume(x, w, out, seams, sums, numbers, periodic, channels, norm, add, slab,
     t0, t1, t2, above = np.empty(size, x.dtype), np.empty(size, x.dtype), np.empty(size, x.dtype), np.empty(size, x.dtype)
     behind = np.empty((rows, size), x.dtype)
     slabs = (planes + slab - 1) // slab
-    for s in range(first, last):
+    for s in taken(shares):
         b, k = divmod(s, slabs)
         behind[:] = 0
         sums[s] = 0

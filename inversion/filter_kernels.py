@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators._compiled import kernel, over_slabs
+from unblur.operators._compiled import kernel, over_slabs, taken
 
 # frequencies that stay in the cache while factor after factor goes over them
 _SLAB = 2048
-# below so many filters the work is done before another thread is awake
-_WORTH_THREADS = 1 << 19
 
 
 @kernel
-def _filter(ratio, moments, factors, sums, first, last):  # type: ignore[no-untyped-def]
-    for k in range(first, last):
+def _filter(ratio, moments, factors, sums, shares):  # type: ignore[no-untyped-def]
+    for k in taken(shares):
         start, stop = k * _SLAB, min((k + 1) * _SLAB, ratio.size)
         rho, count = ratio[start:stop], moments[0, start:stop]
         power, square = moments[1, start:stop], moments[2, start:stop]
@@ -33,10 +31,10 @@ def _filter(ratio, moments, factors, sums, first, last):  # type: ignore[no-unty
 
 
 @kernel
-def _moments(residual, gram, prior, count, scale, least, ratio, moments, first, last):  # type: ignore[no-untyped-def]
+def _moments(residual, gram, prior, count, scale, least, ratio, moments, shares):  # type: ignore[no-untyped-def]
     flat, channels = residual.reshape(residual.size), residual.shape[1]
     powers = np.empty(_SLAB * channels)
-    for slab in range(first, last):
+    for slab in taken(shares):
         start, stop = slab * _SLAB, min((slab + 1) * _SLAB, ratio.size)
         rho, g, p, m = ratio[start:stop], gram[start:stop], prior[start:stop], count[start:stop]
         for k in range(rho.size):
@@ -99,8 +97,5 @@ def filtered_sums(ratio: Any, moments: Any, factors: Any) -> Any:
     """
     slabs = -(-ratio.size // _SLAB)
     sums = np.empty((slabs, factors.size, 3))
-    if ratio.size * factors.size < _WORTH_THREADS:
-        _filter(ratio, moments, factors, sums, 0, slabs)
-    else:
-        over_slabs(_filter, slabs, ratio, moments, factors, sums)
+    over_slabs(_filter, slabs, ratio, moments, factors, sums)
     return sums.sum(axis=0)

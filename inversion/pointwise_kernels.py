@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unblur.operators._compiled import kernel, part_of_kernel
+from unblur.operators._compiled import kernel, part_of_kernel, taken
 
 #: which prox: ½ c (v − y)², c (v − y log v) with a background, and bounds
 LEAST_SQUARES, POISSON, BOUNDS = 0, 1, 2
@@ -97,13 +97,13 @@ def _seen(z, w, g, y, weights, weighted, numbers, prox, v, new, totals, add):  #
 
 
 @kernel
-def pointwise(z, w, out, y, weights, rows, left, sums, numbers, prox, add, slab, first, last):  # type: ignore[no-untyped-def]
-    """Step the rows of slabs `first` to `last`; `weights` of no rows stands for 1 everywhere."""
+def pointwise(z, w, out, y, weights, rows, left, sums, numbers, prox, add, slab, shares):  # type: ignore[no-untyped-def]
+    """Step the rows of all slabs; `weights` of no rows stands for 1 everywhere."""
     alpha, rho = numbers[:2]
     right = left + y.shape[1]
     weighted = weights.shape[0] > 0
     v, new = np.empty(y.shape[1], w.dtype), np.empty(y.shape[1], w.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * slab, min((s + 1) * slab, rows.size)):
             k = rows[i]

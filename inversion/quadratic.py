@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
-from unblur.operators._namespace import namespace
 
 from .problem import Problem
 from .spectra import Spectra
@@ -49,41 +48,3 @@ def reciprocal(terms: list[Term], extra: Any, transform: Fourier | Cosine, spect
     zero = total <= np.finfo(total.dtype).eps * total.max()
     total[zero] = np.inf
     return np.divide(1, total, out=total)
-
-
-class Division:
-    r"""The division of spectra that solves for x, and the products that follow where blurs are split off.
-
-    .. math:: X \leftarrow \frac{X + \sum_s \bar h_s Z_s + R}{\sum_t w_t \, g_t}, \qquad Z_s \leftarrow h_s X
-
-    Parameters
-    ----------
-    transform : Fourier or Cosine
-    right_side : array or 0
-        R.
-    inverse : array
-        One over the denominator.
-    symbols : list of array
-        h of every blur that is split off.
-    """
-
-    def __init__(self, transform: Fourier | Cosine, right_side: Any, inverse: Any, symbols: list[Any]) -> None:
-        self.shape, self.right_side, self.inverse, self.symbols = transform.shape, right_side, inverse, symbols
-        from .fused import division
-
-        self._fused = division(transform.shape, right_side, inverse, symbols)
-
-    def __call__(self, X: Any, Z: list[Any]) -> Any:
-        """Return X and change `Z`, both in place; X may be None, for 0."""
-        if self._fused is not None and X is not None:
-            return self._fused(X, Z)
-        if X is None:
-            kinds = [a.dtype for a in (self.inverse, self.right_side, *Z) if np.ndim(a)]
-            X = namespace(self.inverse).zeros(self.shape, np.result_type(*kinds))
-        for h, z in zip(self.symbols, Z, strict=True):
-            X += h.conj() * z
-        X += self.right_side
-        X *= self.inverse
-        for h, z in zip(self.symbols, Z, strict=True):
-            np.multiply(h, X, out=z)
-        return X

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
-from unblur.operators._namespace import contiguous, namespace
+from unblur.operators._namespace import namespace
 
 from .cg import CG, CGState
+from .division import Division
 from .normal import NormalEquations, Quadratic, quadratic
-from .quadratic import Division, reciprocal, right_side
+from .quadratic import reciprocal, right_side
 from .spectra import Spectra
 from .splitting import Split
 from .terms import Term
@@ -68,19 +69,14 @@ class ExactUpdate:
         for s in self.beside:
             s.begin(s.K.apply(x))
         # an iteration that moves nothing gives what the first update needs
-        self.gathered = namespace(x).empty(x.shape, x.dtype)
+        self.gathered, self.solution = (namespace(x).empty(x.shape, x.dtype) for _ in range(2))
         self.targets = [s.w.copy() for s, _ in self.behind]
         self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:
         """Return the minimiser, and write its K x where they come from the spectrum; `x` is where the iteration stands."""
-        F = self.transform
-        # FFTs of another library may order memory in another way, and these are written to as runs of it
-        spectrum = contiguous(F.forward(self.gathered)) if self.beside else None
-        products = [contiguous(F.forward(target)) for target in self.targets]
-        spectrum = self.division(spectrum, products)
-        self.targets = [contiguous(F.inverse(product)) for product in products]
-        return F.inverse(spectrum)
+        self.division(self.gathered if self.beside else None, self.targets, self.solution)
+        return self.solution
 
     def advance(self, x: Any, relaxation: float, measure: bool = False) -> None:
         """Advance every split, and gather Σ ρ Kᴴ (v − u)."""

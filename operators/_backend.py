@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+from scipy._lib import uarray
 
 from ._namespace import is_numpy, scipy_namespace
 
@@ -25,6 +26,23 @@ _workers: int | None = None
 def fft_namespace(x: Any) -> ModuleType:
     """Return the FFT library that goes with the array `x`, in the manner of ``scipy.fft``."""
     return scipy.fft if type(x) is np.ndarray else scipy_namespace("fft", x)
+
+
+def fft_is_scipys() -> bool:
+    """Return whether ``scipy.fft`` does its own work, no other library having been set as its backend.
+
+    SciPy does not tell in public; where it cannot be found out, another is taken to be set.
+    """
+    domain = "numpy.scipy.fft"
+    try:
+        state: Any = uarray.get_state()
+        everywhere, here, _ = state._pickle()
+        (backend, _, _), registered, _ = everywhere[domain]
+        _, preferred = here.get(domain, ((), ()))
+        chosen = [backend, *registered, *(entry[0] for entry in preferred)]
+        return all(b.__module__.startswith("scipy.") for b in chosen)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return False
 
 
 def fft_threads(x: Any) -> dict[str, int]:

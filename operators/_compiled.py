@@ -1,7 +1,10 @@
 """Compiled kernels for arrays in main memory: how they are compiled and kept, and the threads that run them over slabs.
 
-A kernel is a function ``f(*arguments, first, last)`` that does the slabs from `first` to before `last`. What a slab is
-depends on the shape of the arrays alone, so that results are the same to the last bit whatever the number of threads.
+A kernel is a function ``f(*arguments, shares)`` that does ``for s in taken(shares): ...``. All threads run it at once, and
+each takes the next slab when it has done one, so that none waits for one that comes late. What a slab is depends on the
+shape of the arrays alone, and results are the same to the last bit whatever the number of threads. A kernel may go on to a
+second phase, in which slabs read what others wrote. Work space is allocated before the first slab is taken: a thread that
+fails with a slab in hand would never be waited for in vain otherwise.
 Numba's own threads are not used: they must not be entered from two threads at once, nor from a forked child.
 """
 
@@ -9,12 +12,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
-from numba.core import event
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, event, types
+from numba.extending import intrinsic
 
 from ._backend import get_workers
 
@@ -45,22 +51,90 @@ def part_of_kernel(function: Callable[..., Any]) -> Any:
     return numba.njit(inline="always", **_OPTIONS)(function)
 
 
-def over_slabs(function: Any, slabs: int, *arguments: Any) -> None:
-    """Run a kernel over all its slabs, shared out among `get_workers` threads, this one among them."""
-    share = min(get_workers(), slabs)
-    cuts = [slabs * k // share for k in range(share + 1)]
-    others = [_threads().submit(function, *arguments, *cuts[k : k + 2]) for k in range(1, share)]
+#: makes a function that writes machine instructions into one that kernels call
+instruction: Any = intrinsic
+
+
+@instruction
+def _add_atomically(context, array, row, column, amount):  # type: ignore[no-untyped-def]
+    """Add to an element of a C-contiguous array of integers, and return what it was; no other thread comes between."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+        place = builder.add(builder.mul(arguments[1], ir.Constant(arguments[1].type, _WIDTH)), arguments[2])
+        return builder.atomic_rmw("add", builder.gep(data.data, [place]), arguments[3], "seq_cst")
+
+    return types.int64(array, types.int64, types.int64, types.int64), generate
+
+
+# columns of the shares; a row is two cache lines long, so that what is added to is in a line of its own
+_NEXT, _DONE, _COUNT, _WIDTH = 0, 8, 1, 16
+# slabs for which it is worth waking a thread, of some ten microseconds each
+_WORTH = 4
+# a thread that waits lets others run after so many looks
+_LOOKS = 1000
+_let_others_run = types.ExternalFunction("sched_yield", types.int32()) if hasattr(os, "sched_yield") else None
+
+
+@part_of_kernel
+def _pause() -> None:
+    if _let_others_run is not None:
+        _let_others_run()
+
+
+def _taken(shares: Any, phase: int = 0) -> Iterator[int]:
+    """Yield the slabs of one phase of a kernel that fall to this thread, and wait until all are done."""
+    count = shares[phase, _COUNT]
+    slab = _add_atomically(shares, phase, _NEXT, 1)
+    while slab < count:
+        yield slab
+        _add_atomically(shares, phase, _DONE, 1)
+        slab = _add_atomically(shares, phase, _NEXT, 1)
+    looks = 0
+    while _add_atomically(shares, phase, _DONE, 0) < count:
+        looks += 1
+        if looks > _LOOKS:
+            _pause()
+
+
+#: ``taken(shares, phase=0)``, for kernels: yields the slabs of a phase that fall to this thread, and waits until all are done
+taken: Any = numba.njit(**_OPTIONS)(_taken)
+
+
+def over_slabs(function: Any, slabs: int | tuple[int, ...], *arguments: Any) -> None:
+    """Run a kernel over all its slabs, shared out among `get_workers` threads, this one among them.
+
+    Parameters
+    ----------
+    function : kernel
+    slabs : int or tuple of int
+        How many there are, for each phase.
+    *arguments
+        What the kernel takes before its shares.
+    """
+    counts = np.atleast_1d(slabs)
+    shares = np.zeros((counts.size, _WIDTH), np.int64)
+    shares[:, _COUNT] = counts
+    call = [function, (*arguments, shares)]
+    for _ in range(min(get_workers(), int(counts.max()) // _WORTH) - 1):
+        _threads().submit(_help, call)
+    function(*arguments, shares)
+    # who comes later finds nothing to do, and keeps nothing from being freed
+    call.clear()
+
+
+def _help(call: list[Any]) -> None:
     try:
-        function(*arguments, *cuts[:2])
-    finally:
-        for other in others:
-            other.result()
+        function, arguments = call
+    except ValueError:
+        return
+    function(*arguments)
 
 
 def _threads() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        # started as they are needed; no kernel waits for another, so that too few only make it slower
+        # started as they are needed; none is waited for that has not begun, so that too few only make it slower
         _pool = ThreadPoolExecutor(max(32, os.cpu_count() or 1), thread_name_prefix="unblur")
     return _pool
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._compiled import kernel, part_of_kernel
+from ._compiled import kernel, part_of_kernel, taken
 
 
 @part_of_kernel
@@ -35,11 +35,11 @@ def _squares(d):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def energy(x, scale0, scale1, periodic, channels, sums, slab, first, last):  # type: ignore[no-untyped-def]
+def energy(x, scale0, scale1, periodic, channels, sums, slab, shares):  # type: ignore[no-untyped-def]
     """Sum the squares of D x."""
     images, rows, size = x.shape
     d0, d1 = np.empty(size, x.dtype), np.empty(size, x.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for r in range(s * slab, min((s + 1) * slab, images * rows)):
             _gradient(x, r // rows, r % rows, scale0, scale1, periodic, channels, d0, d1)
@@ -47,11 +47,11 @@ def energy(x, scale0, scale1, periodic, channels, sums, slab, first, last):  # t
 
 
 @kernel
-def update(x, y, scale0, scale1, kept, periodic, channels, sums, slab, first, last):  # type: ignore[no-untyped-def]
+def update(x, y, scale0, scale1, kept, periodic, channels, sums, slab, shares):  # type: ignore[no-untyped-def]
     """Replace y by D x + `kept` y."""
     images, rows, size = x.shape
     d0, d1 = np.empty(size, x.dtype), np.empty(size, x.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for r in range(s * slab, min((s + 1) * slab, images * rows)):
             b, i = divmod(r, rows)
@@ -67,12 +67,12 @@ def update(x, y, scale0, scale1, kept, periodic, channels, sums, slab, first, la
 
 
 @kernel
-def update_adjoint(y, x, scale0, scale1, kept, periodic, channels, sums, slab, first, last):  # type: ignore[no-untyped-def]
+def update_adjoint(y, x, scale0, scale1, kept, periodic, channels, sums, slab, shares):  # type: ignore[no-untyped-def]
     """Replace x by Dᴴ y + `kept` x."""
     images, rows, size = x.shape
     inside = size - channels
     t, zeros = np.empty(size, x.dtype), np.zeros(size, x.dtype)
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for r in range(s * slab, min((s + 1) * slab, images * rows)):
             b, i = divmod(r, rows)

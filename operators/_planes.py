@@ -10,7 +10,7 @@ import numpy as np
 from ._vectors import runs
 
 # samples of a slab, below whose length another thread would cost more to wake than it saves
-_SLAB = 1 << 18
+_SLAB = 1 << 16
 
 
 class PlaneGradient:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._compiled import kernel
+from ._compiled import kernel, taken
 
-SLAB, _BLOCK = 1 << 18, 1 << 12
+SLAB, _BLOCK = 1 << 16, 1 << 12
 
 
 @kernel
-def products(x, y, sums, first, last):  # type: ignore[no-untyped-def]
+def products(x, y, sums, shares):  # type: ignore[no-untyped-def]
     """Sum x y."""
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, x.size), _BLOCK):
             u, v = x[i : i + _BLOCK], y[i : i + _BLOCK]
@@ -27,9 +27,9 @@ def products(x, y, sums, first, last):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def weighted_squares(x, weights, sums, first, last):  # type: ignore[no-untyped-def]
+def weighted_squares(x, weights, sums, shares):  # type: ignore[no-untyped-def]
     """Sum w x²."""
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, x.size), _BLOCK):
             u, w = x[i : i + _BLOCK], weights[i : i + _BLOCK]
@@ -40,9 +40,9 @@ def weighted_squares(x, weights, sums, first, last):  # type: ignore[no-untyped-
 
 
 @kernel
-def axpby(x, y, a, b, sums, first, last):  # type: ignore[no-untyped-def]
+def axpby(x, y, a, b, sums, shares):  # type: ignore[no-untyped-def]
     """Replace y by a x + b y; sum its squares."""
-    for s in range(first, last):
+    for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, x.size), _BLOCK):
             u, v = x[i : i + _BLOCK], y[i : i + _BLOCK]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
-from ._namespace import Constant, asarray, contiguous, is_numpy, namespace
+from ._multiplier import Multiplier, compilable
+from ._namespace import asarray, contiguous, namespace
 from ._psf import cosine_spectrum, kernel_spectrum, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
@@ -17,9 +19,8 @@ from .boundaries import Extension
 from .sampling import Crop
 from .transforms import Cosine, Fourier
 
-# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs: by NumPy or on a
-# device, and compiled
-_SHORT, _MODERATE = 7, 17
+# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs that are not compiled
+_SHORT = 7
 
 
 class Blur(Operator):
@@ -46,7 +47,8 @@ class Blur(Operator):
         With ``boundary="unknown"``, a larger shape for x, the image at its middle, so that several blurs share one x.
     separable : bool, optional
         Whether to convolve along one axis after the other, which takes a PSF that is a product of one kernel for each
-        axis. By default this is found out, and done up to some 17 taps an axis, where it is faster than FFTs.
+        axis. By default this is found out, and done where it is faster than FFTs: up to some 7 taps an axis, and where these
+        are not compiled.
 
     Attributes
     ----------
@@ -158,8 +160,8 @@ class Blur(Operator):
     def _read_passes(self, separable: bool | None) -> list[Pass]:
         """Return the convolutions along each axis whose product this is, where they are faster than FFTs; else none."""
         sizes = self._psf_sizes(self.dimsd)
-        self._short = bool(separable) or sum(sizes) <= _SHORT * len(sizes)
-        if separable is False or (separable is None and sum(sizes) > _MODERATE * len(sizes)):
+        slower = sum(sizes) > _SHORT * len(sizes) or compilable(self._transform(self.dtype))
+        if separable is False or (separable is None and slower):
             return []
         kernels = factors(self.psf.reshape(sizes)) if self.psf.size == np.prod(sizes) else None
         if kernels is None:
@@ -176,26 +178,21 @@ class Blur(Operator):
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
-        if self._by_passes(x):
+        if self._passes:
             for one in self._passes:
                 x = one.apply(x)
             return _deliver(x, out)
-        spectrum = self._to_spectrum(x)
-        spectrum *= self._spectrum(x)
-        return _deliver(self._to_image(spectrum, x.dtype), out)
+        return self._multiplier(x.dtype).apply(self._continued(x), out, sizes=self.dimsd)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        if self._by_passes(y):
+        if self._passes:
             for one in reversed(self._passes):
                 y = one.apply_adjoint(y)
             return _deliver(y, out)
-        spectrum = self._image_to_spectrum(y)
-        spectrum *= self._spectrum(y, adjoint=True)
-        return _deliver(self._to_scene(spectrum, y.dtype), out)
-
-    def _by_passes(self, x: Any) -> bool:
-        # longer kernels are for real arrays, for which passes are compiled
-        return bool(self._passes) and (self._short or (is_numpy(x) and x.dtype.kind == "f"))
+        multiplier, grid = self._multiplier(y.dtype), self._on_grid(y, tuple(slice(n) for n in self.dimsd))
+        if not self._extensions:
+            return multiplier.apply(grid, out, sizes=self.dims, adjoint=True)
+        return _deliver(self._folded(multiplier.apply(grid, adjoint=True)), out)
 
     def _transform(self, dtype: Any) -> Fourier:
         return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")
@@ -216,7 +213,10 @@ class Blur(Operator):
         """Return the transpose of `_to_spectrum` but for the scale, margins folded back; the spectrum is overwritten."""
         if not self._extensions:
             return self._transform(dtype).inverse(spectrum, self.dims)
-        x = self._transform(dtype).inverse(spectrum)
+        return self._folded(self._transform(dtype).inverse(spectrum))
+
+    def _folded(self, x: Any) -> Any:
+        """Return the part of the periodic grid that is x, with its margins folded back; the grid is overwritten."""
         window = [slice(None)] * len(self.dims)
         for extension in reversed(self._extensions):
             extension.fold(x[tuple(window)])
@@ -245,12 +245,14 @@ class Blur(Operator):
 
     def _spectrum(self, x: Any, adjoint: bool = False) -> Any:
         """Return the spectrum of the PSF that goes with `x`."""
-        key = (x.dtype, adjoint)
-        if key not in self._cache:
-            spectrum = self._psf_spectrum(self._grid, self._start, real=x.dtype.kind == "f")
-            precision = np.result_type(real_dtype(x.dtype), np.complex64)
-            self._cache[key] = Constant((spectrum.conj() if adjoint else spectrum).astype(precision))
-        return self._cache[key].like(x)
+        return self._multiplier(x.dtype).symbol_like(x, adjoint)
+
+    def _multiplier(self, dtype: Any) -> Multiplier:
+        """Return the convolution on the periodic grid, for arrays of a type."""
+        real = np.dtype(dtype).kind == "f"
+        if real not in self._cache:
+            self._cache[real] = Multiplier(self._transform(dtype), partial(self._psf_spectrum, self._grid, self._start, real))
+        return self._cache[real]  # type: ignore[no-any-return]
 
     def _psf_spectrum(self, grid: tuple[int, ...], start: Sequence[int], real: bool) -> Any:
         # with zeros outside, taps that reach beyond the image from anywhere in it meet nothing

@@ -162,7 +162,7 @@ def test_the_same_bits_whatever_the_number_of_threads():
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (100, 101)], ids=["long", "short"])
-def test_a_step_allocates_no_image_but_what_the_ffts_do(shape):
+def test_a_step_allocates_no_image_but_what_the_ffts_do(shape, one_thread):
     A = Blur(np.ones((5, 7)) / 35, shape, boundary="periodic")
     y = np.random.default_rng(6).poisson(20.0, shape).astype(float)
     states = iterate(RichardsonLucy(), Poisson(A, y, 0.1))

@@ -186,7 +186,7 @@ def peak(function):
 @SOLVERS
 @pytest.mark.parametrize("boundary", [*BOUNDARIES, "no blur"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-def test_a_step_allocates_no_image_but_what_the_ffts_do(algorithm, boundary, weighted):
+def test_a_step_allocates_no_image_but_what_the_ffts_do(algorithm, boundary, weighted, one_thread):
     shape = (256, 256)
     rng = np.random.default_rng(12)
     blurs = boundary != "no blur"

@@ -155,23 +155,21 @@ def test_float32_all_the_way(scene, boundary):
     assert np.asarray(state.update.right_side).dtype != np.complex128
 
 
-def test_no_float64_copy_in_the_loop():
-    # were anything made in double precision, a float32 step would need more than half the memory of a float64 one
+@pytest.mark.parametrize("boundary", ["periodic", "unknown"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_step_allocates_no_image(boundary, dtype, one_thread):
     import tracemalloc
 
-    def peak(dtype):
-        A = Blur(np.full((5, 5), 1 / 25), (250, 250), boundary="unknown")
-        y = np.random.default_rng(0).uniform(size=(250, 250)).astype(dtype)
-        states = iterate(SplitBregman(), LeastSquares(A, y) + 0.01 * TotalVariation() + Box(0, 1))
+    A = Blur(np.full((5, 5), 1 / 25), (1000, 1000), boundary=boundary)
+    y = np.random.default_rng(0).uniform(size=(1000, 1000)).astype(dtype)
+    states = iterate(SplitBregman(), LeastSquares(A, y) + 0.01 * TotalVariation() + Box(0, 1))
+    next(states)
+    tracemalloc.start()
+    try:
         next(states)
-        tracemalloc.start()
-        try:
-            next(states)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    assert peak(np.float32) < 0.55 * peak(np.float64)
+        assert tracemalloc.get_traced_memory()[1] < y.nbytes / 4
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
@@ -299,28 +297,6 @@ def test_an_operator_of_nothing_but_matvec_and_rmatvec(scene):
     expected = solve(known, tol=1e-9, max_iterations=20_000)
     result = solve(plain, SplitBregman(), tol=1e-9, max_iterations=20_000)
     assert result.objective == pytest.approx(expected.objective, rel=1e-7)
-
-
-@pytest.mark.parametrize("boundary", ["periodic", "unknown"])
-def test_a_step_allocates_nothing_but_what_its_ffts_return(boundary):
-    import tracemalloc
-
-    psf = np.random.default_rng(0).uniform(size=(9, 8))
-    A = Blur(psf / psf.sum(), (500, 500), boundary=boundary)
-    y = np.random.default_rng(1).uniform(size=(500, 500)).astype(np.float32)
-    problem = LeastSquares(A, y) + 0.01 * TotalVariation()
-    states = iterate(SplitBregman(), problem)
-    for _ in range(2):
-        next(states)
-    image = np.prod(A.dims) * y.itemsize
-    tracemalloc.start()
-    try:
-        next(states)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    # a spectrum is as large as an image; the rest is temporaries of a few hundred kilobytes
-    assert peak < (plan(problem).ffts + 0.3) * image
 
 
 def test_denoising_agrees_with_chambolles_method_in_scikit_image():
