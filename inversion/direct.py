@@ -62,7 +62,8 @@ class Direct:
 
     def step(self, state: DirectState) -> None:
         """Write the solution to ``state.x``."""
-        state.x = state.transform.inverse(state.spectrum * state.inverse)
+        state.spectrum *= state.inverse
+        state.x = state.transform.inverse(state.spectrum)
         state.residual = 0.0
 
     def explain(self, problem: Problem) -> tuple[str, int]:

@@ -77,12 +77,20 @@ def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
     details = np.moveaxis(np.abs(details), axes, range(len(axes))).reshape(-1, *_riding(details.shape, axes))
     planes = details.reshape(len(details), -1).T
     # what is exactly 0 was masked or is flat: no noise is there to be seen
-    medians = [float(np.median(plane[plane > 0])) if plane.any() else 0.0 for plane in planes]
+    medians = [_median(plane[plane > 0]) if plane.any() else 0.0 for plane in planes]
     sigma = float(np.mean(medians)) / _MEDIAN
     if not sigma >= _LEAST_NOISE * size:
         logger.info("the noise found, %.2g of the range, is taken for %.2g", sigma / size, _LEAST_NOISE)
         sigma = _LEAST_NOISE * size
     return sigma
+
+
+def _median(values: Any) -> float:
+    """Return the median; ``np.median`` divides the values twice where their number is even."""
+    middle = values.size // 2
+    divided = np.partition(values, middle)
+    upper = float(divided[middle])
+    return upper if values.size % 2 else (float(divided[:middle].max()) + upper) / 2
 
 
 def _riding(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -164,7 +164,8 @@ class Problem:
         A, y = self.operator, self.data[0].target
         gain = getattr(A, "gain", None)
         if gain and hasattr(A, "extend"):
-            return A.extend(y) * y.real.dtype.type(1 / gain)
+            x = A.extend(y)
+            return np.multiply(x, y.real.dtype.type(1 / gain), out=None if x is y else x)
         x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
         Ax = A.apply(x)
         energy = float(np.vdot(Ax, Ax).real)

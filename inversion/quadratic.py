@@ -36,9 +36,10 @@ def right_side(terms: list[Term], transform: Fourier | Cosine, spectra: Spectra)
         if s is None:
             total = total + t.weight * transform.forward(t.operator.apply_adjoint(t.offset))  # type: ignore[union-attr]
         else:
-            product = transform.forward(t.offset)
-            product *= t.weight * s.conj()
-            total = total + product
+            product = s.conj() * spectra.data(t.offset, transform)
+            product *= t.weight
+            # in place where it is the second
+            total = product if np.ndim(total) == 0 else np.add(total, product, out=product)
     return total
 
 

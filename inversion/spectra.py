@@ -27,6 +27,7 @@ class Spectra:
         self.like = like
         # each answer beside its operator, which keeps the operator's id from being another's
         self._answers: dict[Any, tuple[Any, Any]] = {}
+        self._data: tuple[Any, Any, Any] | None = None
 
     def symbol(self, A: Any, transform: Fourier | Cosine) -> Any:
         """Return the eigenvalues of A where `transform` diagonalises it; else None."""
@@ -42,8 +43,16 @@ class Spectra:
 
         return self._ask(("gram", transform), A, answer)
 
+    def data(self, y: Any, transform: Fourier | Cosine) -> Any:
+        """Return the spectrum of data, which is not to be changed; the last is kept, for a rule and the solver after it."""
+        last = self._data
+        if last is None or last[0] is not y or last[1] != transform:
+            last = self._data = (y, transform, transform.forward(y))
+        return last[2]
+
     def release(self) -> None:
-        """Let go of the Gram symbols, which are quickly made again, where a solver holds what it makes of them."""
+        """Let go of what is quickly made again, where a solver holds what it makes of it: Gram symbols, the data's spectrum."""
+        self._data = None
         self._answers = {key: kept for key, kept in self._answers.items() if key[1][0] != "gram"}
 
     def diagonalises(self, transform: Fourier | Cosine, A: Any) -> bool:
@@ -56,7 +65,8 @@ class Spectra:
 
     def nbytes(self) -> int:
         """Return the bytes that are held."""
-        return sum(getattr(answer, "nbytes", 0) for _, answer in self._answers.values())
+        kept = [answer for _, answer in self._answers.values()] + list(self._data or ())
+        return sum(getattr(answer, "nbytes", 0) for answer in kept)
 
     def _ask(self, question: Any, A: Any, answer: Callable[[], Any]) -> Any:
         key = (id(A), question)

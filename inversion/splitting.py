@@ -53,8 +53,8 @@ class Split:
     sums: Sums = _NOTHING  #: of the last iteration
 
     def begin(self, Kx: Any) -> None:
-        """Set out from v = prox(K x) and u = K x − v."""
-        self.w = contiguous(Kx).copy()
+        """Set out from v = prox(K x) and u = K x − v; the array is taken over."""
+        self.w = contiguous(Kx)
         self.fused = self.term.fused_step(self)
         self.work = None if self.fused else [self.prox(self.w, np.empty_like(self.w)), np.empty_like(self.w)]
 

@@ -50,7 +50,7 @@ class FilteredFits(Fits):
         self.samples = data.offset.size
         gram = data.weight * spectra.gram(data.operator, transform)
         prior = sum(t.weight * spectra.gram(t.operator, transform) for t in priors)
-        left = transform.forward(data.offset)
+        left = spectra.data(data.offset, transform).copy()
         side = right_side(priors, transform, spectra)
         if np.ndim(side):
             left -= spectra.symbol(data.operator, transform) * np.divide(side, prior, out=np.zeros_like(left), where=prior > 0)
@@ -79,12 +79,15 @@ class FilteredFits(Fits):
         """Return the fit at each factor, all from one pass."""
         from .filter_kernels import filtered_sums
 
+        f = np.array(factors)
+        sums = filtered_sums(self.ratio, self.moments, f)
+        behind = f.reshape(-1, *[1] * self.mean_ratio.ndim)
+        filters = behind / (behind + self.mean_ratio)
+        of_mean = np.sum((self.mean_power * filters**2).reshape(f.size, -1), axis=1)
         found = []
-        for factor, sums in zip(factors, filtered_sums(self.ratio, self.moments, np.array(factors)).tolist(), strict=True):
-            left, energy, fourth = sums
-            of_mean = float(np.sum(self.mean_power * (factor / (factor + self.mean_ratio)) ** 2))
+        for (left, energy, fourth), mean in zip(sums.tolist(), of_mean.tolist(), strict=True):
             whiteness = self.samples * fourth / energy**2 if energy > 0 else np.inf
-            found.append(Fit(self.samples, self.unit * energy + of_mean, self.samples - left, whiteness))
+            found.append(Fit(self.samples, self.unit * energy + mean, self.samples - left, whiteness))
         return found
 
 

@@ -46,10 +46,13 @@ def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
 def _slope(problem: Problem, t: Term, x: Any, noise: float) -> float:
     """Return the mean of |D x − t|², less what noise adds to it."""
     assert t.operator is not None
-    z = t.operator.apply(x)
-    if t.offset is not None:
-        z = z - t.offset
-    seen = sum_of_squares(z) / z.size
+    direct = t.operator.in_one_pass(x) if t.offset is None else None
+    if direct is not None:
+        energy = direct.energy(x)
+    else:
+        z = t.operator.apply(x)
+        energy = sum_of_squares(z if t.offset is None else z - t.offset)
+    seen = energy / np.prod(t.operator.dimsd)
     return max(seen - noise**2 * _gain(problem, t, x), 0.05 * seen) or 1.0
 
 

@@ -67,7 +67,7 @@ class ExactUpdate:
         for s, h in self.behind:
             s.begin(self.transform.inverse(h * spectrum))
         for s in self.beside:
-            s.begin(s.K.apply(x))
+            s.begin(s.K.apply(x, namespace(x).empty(s.K.dimsd, x.dtype)))
         # an iteration that moves nothing gives what the first update needs
         self.gathered, self.solution = (namespace(x).empty(x.shape, x.dtype) for _ in range(2))
         self.targets = [s.w.copy() for s, _ in self.behind]
@@ -124,7 +124,7 @@ class InnerCG:
     def begin(self, x: Any) -> None:
         """Set out from `x`."""
         for s in self.splits:
-            s.begin(s.K.apply(x))
+            s.begin(s.K.apply(x, namespace(x).empty(s.K.dimsd, x.dtype)))
         self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:

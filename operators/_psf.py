@@ -39,6 +39,10 @@ def read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, .
     return tuple(int(c) for c in given)
 
 
+# taps on a line from which an FFT is faster than their sum
+_FEW_TAPS = 32
+
+
 def kernel_on_grid(
     psf: Any,
     axes: tuple[int, ...],
@@ -77,17 +81,24 @@ def kernel_spectrum(
 ) -> Any:
     """Return the spectrum of `kernel_on_grid`, with half of the last of `axes` if `real`.
 
-    Along that axis only the lines that hold taps are transformed.
+    Axis after axis, beginning with the last, so that only lines that hold taps are transformed; where a line holds few taps,
+    its transform is their sum.
     """
     if psf.ndim < len(grid):
         psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(axes)))
-    *others, last = axes
-    lines = kernel_on_grid(psf, (last,), center[-1:], grid, start, reach)
-    spectrum = Fourier(lines.shape, (last,), real).forward(lines)
-    if not others:
-        return spectrum
-    kernel = kernel_on_grid(spectrum, tuple(others), center[:-1], grid, start, reach)
-    return Fourier(kernel.shape, tuple(others), real=False).forward(kernel)
+    spectrum, last = psf, axes[-1]
+    for axis, c in zip(reversed(axes), reversed(center), strict=True):
+        half = real and axis == last
+        if spectrum.shape[axis] <= _FEW_TAPS:
+            n, offsets = grid[axis], np.arange(spectrum.shape[axis]) - c
+            near = np.abs(offsets) < (np.inf if reach is None else reach[axis])
+            places, k = offsets[near] - start[axis], np.arange(n // 2 + 1 if half else n)
+            turns = np.exp(-2j * np.pi / n * (np.multiply.outer(k, places) % n))
+            spectrum = np.moveaxis(np.tensordot(turns, np.compress(near, spectrum, axis), (1, axis)), 0, axis)
+        else:
+            line = kernel_on_grid(spectrum, (axis,), (c,), grid, start, reach)
+            spectrum = Fourier(line.shape, (axis,), half).forward(line)
+    return np.ascontiguousarray(spectrum)
 
 
 def cosine_spectrum(psf: Any, axes: tuple[int, ...], center: tuple[int, ...], transform: Cosine) -> Any:
