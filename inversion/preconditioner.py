@@ -11,7 +11,8 @@ import scipy.sparse
 
 from unblur.operators import Cosine, Fourier, Operator, aslinearoperator, gram_symbol, split
 from unblur.operators._backend import real_dtype, sum_of_squares
-from unblur.operators._namespace import Constant, asarray
+from unblur.operators._multiplier import Multiplier
+from unblur.operators._namespace import asarray
 
 from .normal import NormalEquations, Quadratic
 
@@ -38,22 +39,20 @@ class SpectralInverse(Operator):
     def __init__(self, transform: Fourier | Cosine, eigenvalues: Any, dtype: Any) -> None:
         super().__init__(transform.dims, transform.dims, dtype)
         self.transform = transform
-        self.inverse = Constant((1 / eigenvalues).astype(real_dtype(dtype)))
+        self.inverse = (1 / eigenvalues).astype(real_dtype(dtype))
+        self._multiplier = Multiplier(transform, self._inverse)
+
+    def _inverse(self) -> Any:
+        return self.inverse
 
     def _apply(self, x: Any, out: Any) -> Any:
-        spectrum = self.transform.forward(x)
-        spectrum *= self.inverse.like(x)
-        result = self.transform.inverse(spectrum)
-        if out is None:
-            return result
-        out[...] = result
-        return out
+        return self._multiplier.apply(x, out)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         return self._apply(y, out)
 
     def symbol(self, transform: Any) -> Any:
-        return self.inverse.array if transform == self.transform else None
+        return self.inverse if transform == self.transform else None
 
     def __repr__(self) -> str:
         return f"the inverse spectrum in {self.transform}"

@@ -69,14 +69,16 @@ class ExactUpdate:
         for s in self.beside:
             s.begin(s.K.apply(x, namespace(x).empty(s.K.dimsd, x.dtype)))
         # an iteration that moves nothing gives what the first update needs
-        self.gathered, self.solution = (namespace(x).empty(x.shape, x.dtype) for _ in range(2))
+        self.gathered, self.spare = (namespace(x).empty(x.shape, x.dtype) for _ in range(2))
         self.targets = [s.w.copy() for s, _ in self.behind]
         self.advance(x, 0.0)
 
     def minimise(self, x: Any) -> Any:
         """Return the minimiser, and write its K x where they come from the spectrum; `x` is where the iteration stands."""
-        self.division(self.gathered if self.beside else None, self.targets, self.solution)
-        return self.solution
+        # x is written to an iteration later: until then one may go back to it
+        solution, self.spare = self.spare, x
+        self.division(self.gathered if self.beside else None, self.targets, solution)
+        return solution
 
     def advance(self, x: Any, relaxation: float, measure: bool = False) -> None:
         """Advance every split, and gather Σ ρ Kᴴ (v − u)."""
