@@ -138,20 +138,13 @@ class Layout:
 
         It comes as (*spectrum of ``rfftn``, channels), or with one channel that stands for all.
         """
+        from ._compiled import over_slabs
+        from ._multiplier_kernels import arrange
+
         own, n = symbol.shape[-1], self.sizes[-1]
-        kept = n // 2 + 1
-        given = np.broadcast_to(symbol, (*self.sizes[:-1], kept, own))
-        # of the last axis all is needed, and of the first only half: the rest is conjugate to what is given
-        mirrored = [-np.arange(m) % m for m in (*self.sizes[:-1], n)]
-        opposite = given[np.ix_(mirrored[0][: self.planes], *mirrored[1:-1], mirrored[-1][kept:])]
-        whole = np.concatenate([given[: self.planes], np.conj(opposite)], axis=-2) * scale
-        # blocks of rows, the rows side by side
-        whole = whole.reshape(-1, *whole.shape[-3:]) if len(self.sizes) == 3 else whole[None]
-        fill = -whole.shape[1] % self.lanes
-        whole = np.pad(whole, ((0, 0), (0, fill), (0, 0), (0, 0)))
-        blocks = whole.reshape(-1, self.lanes, n, own).transpose(0, 2, 3, 1)
-        parts = [blocks.real, blocks.imag] if np.iscomplexobj(blocks) else [blocks]
-        result = np.empty((len(parts), blocks.size + APART * self.lanes), self.dtype)
-        for row, part in zip(result, parts, strict=True):
-            row[: part.size].reshape(part.shape)[...] = part
+        # (n, lines, half of the last axis, channels)
+        whole = np.broadcast_to(symbol, (*self.sizes[:-1], n // 2 + 1, own)).reshape(self.sizes[0], self.lines, -1, own)
+        blocks = self.tasks[1] * self.tiles
+        result = np.empty((2 if np.iscomplexobj(symbol) else 1, blocks * n * own * self.lanes + APART * self.lanes), self.dtype)
+        over_slabs(arrange, blocks, np.ascontiguousarray(whole), n, scale, self.tiles, result)
         return result

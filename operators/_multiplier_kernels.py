@@ -109,6 +109,32 @@ def _transform(xr, xi, i, di, yr, yi, o, do, work, length, channels):  # type: i
 
 
 @kernel
+def arrange(symbol, n, scale, tiles, out, shares):  # type: ignore[no-untyped-def]
+    """Write a symbol, of which half of the last axis is given, to blocks of rows of which half of the first axis is kept."""
+    first, lines, kept, own = symbol.shape
+    lanes = VECTOR // out.itemsize
+    for block in taken(shares):
+        for lane in range(lanes):
+            if lines == 1:
+                plane, line = block * lanes + lane, 0
+            else:
+                plane, line = block // tiles, block % tiles * lanes + lane
+            outside = plane > first // 2 or line >= lines
+            for p in range(n):
+                for c in range(own):
+                    place = ((block * n + p) * own + c) * lanes + lane
+                    if outside:
+                        s = symbol[0, 0, 0, 0] * 0
+                    elif p < kept:
+                        s = scale * symbol[plane, line, p, c]
+                    else:
+                        s = scale * np.conj(symbol[(first - plane) % first, (lines - line) % lines, n - p, c])
+                    out[0, place] = s.real
+                    if out.shape[0] > 1:
+                        out[1, place] = s.imag
+
+
+@kernel
 def forward(x, z, task, lines, width, rows, step, length, work, edge):  # type: ignore[no-untyped-def]
     """Write to z twice the spectra of some neighbouring columns of x; which, the number of the task says."""
     n, lanes = length[0], VECTOR // x.itemsize
