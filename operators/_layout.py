@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -61,6 +61,7 @@ class Layout:
     dtype: Any
 
     @classmethod
+    @lru_cache(256)
     def of(cls, transform: Fourier, dtype: Any) -> Layout | None:
         """Return the layout for a real transform of two or three neighbouring axes of good sizes; None for others."""
         first, last = transform.axes[0], transform.axes[-1]

@@ -66,8 +66,10 @@ class Blur(Operator):
 
     Notes
     -----
-    An apply takes one forward and one inverse real FFT on the padded grid, or where `separable` one pass for each axis;
-    spectra of the PSF are computed once for each precision. The adjoint transposes the continuation at the edges exactly:
+    An apply takes one forward and one inverse real FFT on the padded grid, or where `separable` one pass for each axis. For
+    arrays of NumPy's over two or three adjacent axes, real and of at least 128 × 128 samples, these are compiled, and take
+    about half the time of SciPy's; where ``scipy.fft.set_backend`` has chosen another library, that is used.
+    Spectra of the PSF are computed once for each precision. The adjoint transposes the continuation at the edges exactly:
     margins are folded back.
 
     Examples
