@@ -140,7 +140,7 @@ class _Rays:
         low, high = self.problem.box
         if np.iscomplexobj(d):
             return d
-        return np.clip(d, 0 if np.isfinite(low) else None, 0 if np.isfinite(high) else None)
+        return np.clip(d, 0 if np.isfinite(low) else -np.inf, 0 if np.isfinite(high) else np.inf)
 
 
 def _is_quadratic(term: Term) -> bool:

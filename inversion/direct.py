@@ -62,8 +62,7 @@ class Direct:
 
     def step(self, state: DirectState) -> None:
         """Write the solution to ``state.x``."""
-        state.spectrum *= state.inverse
-        state.x = state.transform.inverse(state.spectrum)
+        state.x = state.transform.inverse(state.spectrum * state.inverse)
         state.residual = 0.0
 
     def explain(self, problem: Problem) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._namespace import asnumpy
+from ._namespace import asnumpy, contiguous
 from .transforms import Cosine, Fourier
 
 
@@ -98,7 +98,7 @@ def kernel_spectrum(
         else:
             line = kernel_on_grid(spectrum, (axis,), (c,), grid, start, reach)
             spectrum = Fourier(line.shape, (axis,), half).forward(line)
-    return np.ascontiguousarray(spectrum)
+    return contiguous(spectrum)
 
 
 def cosine_spectrum(psf: Any, axes: tuple[int, ...], center: tuple[int, ...], transform: Cosine) -> Any:
