@@ -20,7 +20,7 @@ class Division:
     ----------
     transform : Fourier or Cosine
     right_side : array or 0
-        R.
+        R; it is taken over.
     inverse : array
         One over the denominator.
     symbols : list of array
@@ -28,16 +28,26 @@ class Division:
     """
 
     def __init__(self, transform: Fourier | Cosine, right_side: Any, inverse: Any, symbols: list[Any]) -> None:
-        self.transform, self.right_side, self.inverse, self.symbols = transform, right_side, inverse, symbols
-        self.multiplier = Multiplier(transform, lambda: inverse)
-        # what R adds to the solution
-        self.known = None if symbols or np.ndim(right_side) == 0 else contiguous(transform.inverse(right_side * inverse))
-        self._pairs: dict[Any, _Pair | None] = {}
+        self.transform, self.symbols = transform, symbols
+        if symbols:
+            self.right_side, self.inverse = right_side, inverse
+            self._pairs: dict[Any, _Pair | None] = {}
+        else:
+            # what R adds to the solution
+            self.known = None
+            if np.ndim(right_side) > 0:
+                right_side *= inverse
+                self.known = contiguous(transform.inverse(right_side))
+            self.multiplier = Multiplier(transform, lambda: inverse)
 
     def __call__(self, g: Any, targets: list[Any], x: Any) -> None:
         """Write the solution to `x`, and change the targets t; `g` may be None, for 0."""
-        if g is not None and not targets:
-            self.multiplier.apply(g, x, self.known)
+        if not self.symbols:
+            if g is None:
+                x[...] = 0 if self.known is None else self.known
+            else:
+                self.multiplier.settle(g)
+                self.multiplier.apply(g, x, self.known)
         elif g is not None and (pair := self._pair(x)) is not None:
             pair(g, targets[0], x)
         else:

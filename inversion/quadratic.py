@@ -36,7 +36,10 @@ def right_side(terms: list[Term], transform: Fourier | Cosine, spectra: Spectra)
         if s is None:
             total = total + t.weight * transform.forward(t.operator.apply_adjoint(t.offset))  # type: ignore[union-attr]
         else:
-            product = s.conj() * spectra.data(t.offset, transform)
+            # s̄ y = conj(s ȳ) takes one array
+            product = np.conj(spectra.data(t.offset, transform))
+            product *= s
+            np.conj(product, out=product)
             product *= t.weight
             # in place where it is the second
             total = product if np.ndim(total) == 0 else np.add(total, product, out=product)

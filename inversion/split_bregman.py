@@ -146,7 +146,11 @@ class SplitBregman:
         moved = float(np.sqrt(change / length)) if length > 0 else 0.0
         # an inexact x counts too
         state.residual = max(moved, state.update.residual)
-        if balance and any([_balance(s, self.relaxation) for s in state.splits]):  # noqa: C419 - all are to be mended
+        factors = [_imbalance(s, self.relaxation) for s in state.splits] if balance else []
+        if any(f != 1 for f in factors):
+            state.update.release()
+            for s, factor in zip(state.splits, factors, strict=True):
+                s.reweigh(factor)
             state.update.reweigh()
             state.update.advance(state.x, 0.0)
 
@@ -210,18 +214,15 @@ class SplitBregman:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
 
 
-def _balance(s: Split, relaxation: float) -> bool:
-    """Change a penalty by which the primal and the dual residual, each relative, differ by more than tenfold; say if so."""
+def _imbalance(s: Split, relaxation: float) -> float:
+    """Return by what to multiply a penalty: 1 where the relative primal and dual residuals are within tenfold of each other."""
     # Δw = Δu + Δv, of which the two are nearly orthogonal
     moved = s.sums.moved
     primal = relaxation**2 * s.sums.change - moved
     if min(primal, moved, s.sums.v, s.sums.u) <= 0:
-        return False
+        return 1.0
     ratio = np.sqrt((primal / s.sums.v) / (moved / s.sums.u))
-    if 0.1 <= ratio <= 10:
-        return False
-    s.reweigh(float(np.clip(np.sqrt(ratio), 0.1, 10)))
-    return True
+    return 1.0 if 0.1 <= ratio <= 10 else float(np.clip(np.sqrt(ratio), 0.1, 10))
 
 
 def _sort(problem: Problem, transform: Fourier | Cosine) -> tuple[list[Term], list[Split], Term | None]:

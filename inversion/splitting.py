@@ -137,6 +137,8 @@ class Split:
 
     def reweigh(self, factor: float) -> None:
         """Multiply the penalty; v and the force ρ u stay."""
+        if factor == 1:
+            return
         v = self.v
         self.w -= v
         self.w /= factor

@@ -46,15 +46,23 @@ class ExactUpdate:
         self.beside = [s for s in splits if all(s is not other for other, _ in self.behind)]
         for s in self.beside:
             s.L = s.K
-        self.right_side = right_side(kept, transform, spectra)
         self.reweigh()
+
+    def release(self) -> None:
+        """Let go of what new penalties make void."""
+        self.division: Division | None = None
 
     def reweigh(self) -> None:
         """Take the penalties as they are now."""
+        self.release()
         gram = sum(s.penalty * self.spectra.gram(s.K, self.transform) for s in self.splits)
         inverse = reciprocal(self.kept, gram, self.transform, self.spectra)
-        self.division = Division(self.transform, self.right_side, inverse, [h for _, h in self.behind])
+        del gram
         self.spectra.release()
+        # worked out anew where penalties change, rather than kept: that is seldom
+        known = right_side(self.kept, self.transform, self.spectra)
+        self.spectra.release()
+        self.division = Division(self.transform, known, inverse, [h for _, h in self.behind])
 
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split], spectra: Spectra) -> int:
@@ -77,6 +85,7 @@ class ExactUpdate:
         """Return the minimiser, and write its K x where they come from the spectrum; `x` is where the iteration stands."""
         # x is written to an iteration later: until then one may go back to it
         solution, self.spare = self.spare, x
+        assert self.division is not None
         self.division(self.gathered if self.beside else None, self.targets, solution)
         return solution
 
@@ -111,6 +120,9 @@ class InnerCG:
         self.cg = CG(preconditioner)
         self.x = x.copy()
         self.reweigh()
+
+    def release(self) -> None:
+        """Let go of what new penalties make void: nothing large."""
 
     def reweigh(self) -> None:
         """Take the penalties as they are now."""

@@ -117,7 +117,11 @@ class Layout:
 
     def geometry(self, own: int) -> tuple[int, ...]:
         """Return what kernels need to know, for a symbol of its own number of channels."""
-        return self.lines, self.width, self.rows, self.step, self.tiles, self.channels, own
+        return self.width, self.rows, self.step, self.tiles, self.channels, own
+
+    def part(self, sizes: tuple[int, ...]) -> tuple[int, int, int]:
+        """Return (n, lines, width) of an array that is the first so many samples of the grid along the axes."""
+        return sizes[0], prod(sizes[1:-1]), sizes[-1] * self.channels
 
     def lengths(self) -> tuple[Length, Length, Length]:
         """Return the lengths along the first axis, those between, and the last."""

@@ -36,8 +36,11 @@ class Multiplier:
     """
 
     def __init__(self, transform: Fourier | Cosine, symbol: Callable[[], Any]) -> None:
-        self.transform, self._symbol = transform, symbol
-        self._kept: dict[Any, Any] = {}
+        self.transform = transform
+        self._symbol: Callable[[], Any] | None = symbol
+        # for each precision, and for the adjoint where no kernel takes its conjugate
+        self._products: dict[Any, _Product | None] = {}
+        self._symbols: dict[Any, Constant] = {}
 
     def apply(
         self, x: Any, out: Any = None, plus: Any = None, sizes: tuple[int, ...] | None = None, adjoint: bool = False
@@ -47,8 +50,9 @@ class Multiplier:
         Parameters
         ----------
         x : array
+            Where it is shorter than the transform's grid it is continued by zeros.
         out : array, optional
-        plus : array, optional
+        plus : array of the result's shape, optional
         sizes : tuple of int, optional
             How many samples are asked for along each axis, the first ones; by default all.
         adjoint : bool
@@ -56,13 +60,12 @@ class Multiplier:
         """
         product = self._compiled(x)
         if product is not None:
-            direct = out is not None and out.shape == x.shape and out.dtype == x.dtype and out.flags.c_contiguous
-            result = out if direct else np.empty(x.shape, x.dtype)
+            shape = self.transform.dims if sizes is None else sizes
+            direct = out is not None and out.shape == shape and out.dtype == x.dtype and out.flags.c_contiguous
+            result = out if direct else np.empty(shape, x.dtype)
             product(x, result, plus, adjoint)
             if direct:
                 return out
-            if sizes is not None:
-                result = result[tuple(map(slice, sizes))]
         else:
             spectrum = self.transform.forward(x)
             spectrum *= self.symbol_like(x, adjoint)
@@ -74,25 +77,33 @@ class Multiplier:
         out[...] = result
         return out
 
+    def settle(self, x: Any) -> None:
+        """Settle how arrays like this one go; where it is by compiled passes nothing else holds on to the symbol."""
+        if self._compiled(x) is not None:
+            self._symbol = None
+
     def _compiled(self, x: Any) -> _Product | None:
         """Return the compiled passes that take an array, or None."""
+        if self._symbol is None:
+            return self._products[x.dtype]
         if not takes(x, self.transform):
             return None
-        if x.dtype not in self._kept:
+        if x.dtype not in self._products:
             assert isinstance(self.transform, Fourier)
             symbol = channelled(self._symbol(), self.transform)
-            self._kept[x.dtype] = None if symbol is None else _Product(self.transform, symbol, x.dtype)
-        return self._kept[x.dtype]  # type: ignore[no-any-return]
+            self._products[x.dtype] = None if symbol is None else _Product(self.transform, symbol, x.dtype)
+        return self._products[x.dtype]
 
     def symbol_like(self, x: Any, adjoint: bool = False) -> Any:
         """Return the symbol in the precision and the library of an array."""
         key = (x.dtype, adjoint)
-        if key not in self._kept:
+        if key not in self._symbols:
+            assert self._symbol is not None
             symbol = self._symbol()
             real = real_dtype(x.dtype)
             kind = np.result_type(real, np.complex64) if np.iscomplexobj(symbol) else real
-            self._kept[key] = Constant((symbol.conj() if adjoint else symbol).astype(kind))
-        return self._kept[key].like(x)
+            self._symbols[key] = Constant((symbol.conj() if adjoint else symbol).astype(kind))
+        return self._symbols[key].like(x)
 
 
 def compilable(transform: Fourier | Cosine) -> bool:
@@ -102,7 +113,10 @@ def compilable(transform: Fourier | Cosine) -> bool:
 
 def takes(x: Any, transform: Fourier | Cosine) -> bool:
     """Return whether compiled passes take an array."""
-    return is_numpy(x) and x.dtype in (np.float32, np.float64) and compilable(transform) and fft_is_scipys()
+    fits = is_numpy(x) and x.dtype in (np.float32, np.float64) and compilable(transform) and fft_is_scipys()
+    sizes = enumerate(zip(x.shape, transform.dims, strict=True)) if fits else ()
+    # along the axes it may be shorter
+    return fits and all(m == n or (m < n and axis in transform.axes) for axis, (m, n) in sizes)
 
 
 def channelled(symbol: Any, transform: Fourier) -> Any:
@@ -135,7 +149,7 @@ class Passes:
         layout = Layout.of(transform, dtype)
         assert layout is not None
         self.layout, self.spectra = layout, spectra
-        #: of a transform and its inverse together, both twice what they should be
+        #: for symbols: the transforms are not normalised, and what they give is twice the spectrum
         self.scale = 0.5 / prod(layout.sizes)
         columns, rows, _ = layout.tasks
         self._tasks = (spectra * columns, rows, spectra * columns)
@@ -164,6 +178,7 @@ class _Product:
 
     def __init__(self, transform: Fourier, symbol: Any, dtype: Any) -> None:
         self.passes = Passes(transform, dtype, symbol.shape[-1])
+        self.axes = slice(transform.axes[0], transform.axes[-1] + 1)
         self.symbol = self.passes.layout.arranged(symbol, self.passes.scale)
 
     def __call__(self, x: Any, out: Any, plus: Any, adjoint: bool) -> None:
@@ -172,4 +187,5 @@ class _Product:
 
         kind = REAL if len(self.symbol) == 1 else CONJUGATE if adjoint else COMPLEX
         arrays = contiguous(x), out, None if plus is None else contiguous(plus)
-        self.passes.run("multiply", arrays, self.symbol, kind)
+        parts = (self.passes.layout.part(a.shape[self.axes]) for a in (x, out))
+        self.passes.run("multiply", arrays, *parts, self.symbol, kind)

@@ -135,49 +135,66 @@ def arrange(symbol, n, scale, tiles, out, shares):  # type: ignore[no-untyped-de
 
 
 @kernel
-def forward(x, z, task, lines, width, rows, step, length, work, edge):  # type: ignore[no-untyped-def]
-    """Write to z twice the spectra of some neighbouring columns of x; which, the number of the task says."""
+def forward(x, z, task, seen, width, rows, step, length, work, edge):  # type: ignore[no-untyped-def]
+    """Write to z twice the spectra of some neighbouring columns of x; which, the number of the task says.
+
+    x is the first (n, lines, width) of the grid that are `seen`; the others are 0.
+    """
+    samples, lines, seen_width = seen
     n, lanes = length[0], VECTOR // x.itemsize
     pair = 2 * lanes
     blocks = (width + pair - 1) // pair
     line, c = task // blocks, task % blocks * pair
-    start, stride = line * width + c, lines * width
     zr, zi, sr, si = z[0], z[1], work[4], work[5]
-    if c + pair <= width:
+    if line >= lines or c >= seen_width:
+        for k in range(n // 2 + 1):
+            place = (k * rows + line) * step + c
+            zr[place : place + pair] = 0
+            zi[place : place + pair] = 0
+        return
+    start, stride = line * seen_width + c, lines * seen_width
+    if samples == n and c + pair <= seen_width:
         _transform(x, x[lanes:], start, stride, sr, si, 0, lanes, work, length, 1)
     else:
-        for r in range(n):
-            for e in range(pair):
-                edge[r * pair + e] = x[r * stride + start + e] if c + e < width else x.dtype.type(0)
+        inside = min(pair, seen_width - c)
+        edge[:] = 0
+        for r in range(samples):
+            line_of_x, copy = x[r * stride + start :], edge[r * pair :]
+            for e in range(inside):
+                copy[e] = line_of_x[e]
         _transform(edge, edge[lanes:], 0, pair, sr, si, 0, lanes, work, length, 1)
     for k in range(n // 2 + 1):
         halve(sr, si, k * lanes, (n - k) % n * lanes, zr, zi, (k * rows + line) * step + c)
 
 
 @kernel
-def backward(z, y, plus, task, lines, width, rows, step, length, work, edge):  # type: ignore[no-untyped-def]
-    """Write to y the columns of these spectra, and add `plus` if it is not empty."""
+def backward(z, y, plus, task, shown, width, rows, step, length, work, edge):  # type: ignore[no-untyped-def]
+    """Write to y the columns of these spectra, the first (n, lines, width) that are `shown`; add `plus` if it is not empty."""
+    samples, lines, shown_width = shown
     n, lanes = length[0], VECTOR // y.itemsize
     pair = 2 * lanes
     blocks = (width + pair - 1) // pair
     line, c = task // blocks, task % blocks * pair
-    start, stride = line * width + c, lines * width
+    if line >= lines or c >= shown_width:
+        return
+    start, stride, inside = line * shown_width + c, lines * shown_width, min(pair, shown_width - c)
     zr, zi, sr, si = z[0], z[1], work[4], work[5]
     for k in range(n // 2 + 1):
         join(zr, zi, (k * rows + line) * step + c, sr, si, k * lanes, (n - k) % n * lanes)
     # real and imaginary parts are exchanged: this is the inverse
-    if c + pair <= width:
+    if samples == n and inside == pair:
         _transform(si, sr, 0, lanes, y[lanes:], y, start, stride, work, length, 1)
     else:
         _transform(si, sr, 0, lanes, edge[lanes:], edge, 0, pair, work, length, 1)
-        for r in range(n):
-            for e in range(width - c):
-                y[r * stride + start + e] = edge[r * pair + e]
+        for r in range(samples):
+            out, line_of_y = y[r * stride + start :], edge[r * pair :]
+            for e in range(inside):
+                out[e] = line_of_y[e]
     if plus.size > 0:
-        for r in range(n):
+        for r in range(samples):
             begin = r * stride + start
-            out, more = y[begin : begin + min(pair, width - c)], plus[begin:]
-            for e in range(out.size):
+            out, more = y[begin : begin + inside], plus[begin:]
+            for e in range(inside):
                 out[e] += more[e]
 
 
@@ -202,12 +219,12 @@ def scatter(X, x, z, place, step, count, length, channels, work):  # type: ignor
 
 
 @kernel
-def between(z, plane, rows, step, length, back, work):  # type: ignore[no-untyped-def]
+def between(z, plane, rows, step, count, length, back, work):  # type: ignore[no-untyped-def]
     """Transform a plane of z along its rows, or back; nothing is done to an image, whose rows are not planes."""
     lanes = VECTOR // z.itemsize
     if length[0] == 1:
         return
-    for c in range(0, step, lanes):
+    for c in range(0, count, lanes):
         place = plane * rows * step + c
         if back:
             _transform(z[1], z[0], place, step, z[1], z[0], place, step, work, length, 1)
@@ -231,28 +248,28 @@ def _multiply(X, n, channels, symbol, start, own, kind):  # type: ignore[no-unty
 
 
 @kernel
-def multiply(x, y, plus, z, layout, first, second, last, symbol, kind, shares):  # type: ignore[no-untyped-def]
+def multiply(x, y, plus, z, layout, first, second, last, seen, shown, symbol, kind, shares):  # type: ignore[no-untyped-def]
     """Write to y the product of x with a symbol, and add `plus` if it is not empty.
 
-    The layout is (lines, width, rows, step, tiles, channels, channels of the symbol); the lengths are along the first axis,
-    those between, and the last.
+    The layout is (width, rows, step, tiles, channels, channels of the symbol); the lengths are along the first axis, those
+    between, and the last.
     """
-    lines, width, rows, step, tiles, channels, own = layout
+    width, rows, step, tiles, channels, own = layout
     lanes, count = VECTOR // x.itemsize, last[0] * channels
     work, edge = _rooms(6, max(first[0], second[0], count), x), _rooms(1, 2 * first[0], x)[0]
     line, X = _rooms(2, count + lanes, x), _rooms(2, count, x)
     for task in taken(shares, 0):
-        forward(x, z, task, lines, width, rows, step, first, work, edge)
+        forward(x, z, task, seen, width, rows, step, first, work, edge)
     for task in taken(shares, 1):
-        between(z, task, rows, step, second, False, work)
+        between(z, task, rows, step, count, second, False, work)
         for tile in range(task * tiles, (task + 1) * tiles):
             place = tile * lanes * step
             gather(z, place, step, count, last, channels, line, X, work)
             _multiply(X, last[0], channels, symbol, tile * last[0] * own * lanes, own, kind)
             scatter(X, line, z, place, step, count, last, channels, work)
-        between(z, task, rows, step, second, True, work)
+        between(z, task, rows, step, count, second, True, work)
     for task in taken(shares, 2):
-        backward(z, y, plus, task, lines, width, rows, step, first, work, edge)
+        backward(z, y, plus, task, shown, width, rows, step, first, work, edge)
 
 
 @kernel
@@ -261,20 +278,21 @@ def solve_behind(x, t, y, z, layout, first, second, last, factor, symbol, shares
 
     z is two spectra, one after the other, s is `factor` and h `symbol`; the rest is as for `multiply`.
     """
-    lines, width, rows, step, tiles, channels, own = layout
+    width, rows, step, tiles, channels, own = layout
     lanes, count = VECTOR // x.itemsize, last[0] * channels
     work, edge = _rooms(6, max(first[0], second[0], count), x), _rooms(1, 2 * first[0], x)[0]
+    whole = first[0], second[0], width
     line, X, T = _rooms(2, count + lanes, x), _rooms(2, count, x), _rooms(2, count, x)
     nothing = np.empty(0, x.dtype)
     zx, zt, s = z[:2], z[2:], factor[0]
     for task in taken(shares, 0):
         if task % 2 == 0:
-            forward(x, zx, task // 2, lines, width, rows, step, first, work, edge)
+            forward(x, zx, task // 2, whole, width, rows, step, first, work, edge)
         else:
-            forward(t, zt, task // 2, lines, width, rows, step, first, work, edge)
+            forward(t, zt, task // 2, whole, width, rows, step, first, work, edge)
     for task in taken(shares, 1):
-        between(zx, task, rows, step, second, False, work)
-        between(zt, task, rows, step, second, False, work)
+        between(zx, task, rows, step, count, second, False, work)
+        between(zt, task, rows, step, count, second, False, work)
         for tile in range(task * tiles, (task + 1) * tiles):
             place = tile * lanes * step
             gather(zx, place, step, count, last, channels, line, X, work)
@@ -285,10 +303,10 @@ def solve_behind(x, t, y, z, layout, first, second, last, factor, symbol, shares
                     solve(X[0], X[1], T[0], T[1], i, s, symbol[0], symbol[1], j)
             scatter(X, line, zx, place, step, count, last, channels, work)
             scatter(T, line, zt, place, step, count, last, channels, work)
-        between(zx, task, rows, step, second, True, work)
-        between(zt, task, rows, step, second, True, work)
+        between(zx, task, rows, step, count, second, True, work)
+        between(zt, task, rows, step, count, second, True, work)
     for task in taken(shares, 2):
         if task % 2 == 0:
-            backward(zx, y, nothing, task // 2, lines, width, rows, step, first, work, edge)
+            backward(zx, y, nothing, task // 2, whole, width, rows, step, first, work, edge)
         else:
-            backward(zt, t, nothing, task // 2, lines, width, rows, step, first, work, edge)
+            backward(zt, t, nothing, task // 2, whole, width, rows, step, first, work, edge)

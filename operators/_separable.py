@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._namespace import contiguous, is_numpy, namespace
-from .boundaries import Extension
+from ._separable_compiled import CompiledPass
+from .boundaries import Extension, source_indices
 
 # samples that stay in a core's cache from one tap to the next
 _BLOCK = 1 << 14
@@ -45,6 +46,11 @@ class Pass:
         self.taps = [k.item() for k in kernel[::-1]]
         self.adjoint_taps = [k.conjugate().item() for k in kernel]
         before = len(kernel) - 1 - center
+        if boundary == "unknown":
+            sources = np.arange(start - before, start - before + n + len(kernel) - 1)
+        else:
+            sources = source_indices(n, before, center, boundary)
+        self._compiled = None if np.iscomplexobj(kernel) else CompiledPass(kernel[::-1], axis, n, sources, size)
         self.reach = len(kernel) - 1
         # where the samples that the result meets lie in the argument
         self.met = slice(start - before, start - before + n + self.reach) if boundary == "unknown" else None
@@ -53,6 +59,8 @@ class Pass:
 
     def apply(self, x: Any) -> Any:
         """Return the convolution of `x` along the axis."""
+        if self._compiled is not None and self._compiled.takes(x):
+            return self._compiled.apply(x)
         if self.met is not None:
             return _correlate(x, self.taps, self.axis, self.n, self.met.start)
         extended = self._zeros(x, self.n + self.reach)
@@ -63,6 +71,8 @@ class Pass:
 
     def apply_adjoint(self, y: Any) -> Any:
         """Return the transposed, conjugated convolution of `y` along the axis."""
+        if self._compiled is not None and self._compiled.takes(y):
+            return self._compiled.apply_adjoint(y)
         padded = self._zeros(y, self.n + 2 * self.reach)
         self._part(padded, slice(self.reach, self.reach + self.n))[...] = y
         extended = _correlate(padded, self.adjoint_taps, self.axis, self.n + self.reach, 0)

@@ -11,7 +11,7 @@ import numpy as np
 from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
 from ._backend import good_fft_size, real_dtype
 from ._multiplier import Multiplier, compilable
-from ._namespace import asarray, contiguous, namespace
+from ._namespace import asarray, contiguous, is_numpy, namespace
 from ._psf import cosine_spectrum, kernel_spectrum, read_center, read_psf
 from ._separable import Pass, factors
 from .base import Operator
@@ -19,8 +19,9 @@ from .boundaries import Extension
 from .sampling import Crop
 from .transforms import Cosine, Fourier
 
-# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs that are not compiled
-_SHORT = 7
+# taps for each axis, on average, up to which passes along the axes were measured to be faster than FFTs: by NumPy or on a
+# device, and compiled
+_SHORT, _MODERATE = 7, 17
 
 
 class Blur(Operator):
@@ -47,8 +48,8 @@ class Blur(Operator):
         With ``boundary="unknown"``, a larger shape for x, the image at its middle, so that several blurs share one x.
     separable : bool, optional
         Whether to convolve along one axis after the other, which takes a PSF that is a product of one kernel for each
-        axis. By default this is found out, and done where it is faster than FFTs: up to some 7 taps an axis, and where these
-        are not compiled.
+        axis. By default this is found out, and done where it is faster than FFTs: up to some 17 taps an axis, and where
+        these are not compiled or need a larger grid than x's.
 
     Attributes
     ----------
@@ -162,7 +163,8 @@ class Blur(Operator):
     def _read_passes(self, separable: bool | None) -> list[Pass]:
         """Return the convolutions along each axis whose product this is, where they are faster than FFTs; else none."""
         sizes = self._psf_sizes(self.dimsd)
-        slower = sum(sizes) > _SHORT * len(sizes) or compilable(self._transform(self.dtype))
+        self._short = bool(separable) or sum(sizes) <= _SHORT * len(sizes)
+        slower = sum(sizes) > _MODERATE * len(sizes) or (self._grid == self.dims and compilable(self._transform(self.dtype)))
         if separable is False or (separable is None and slower):
             return []
         kernels = factors(self.psf.reshape(sizes)) if self.psf.size == np.prod(sizes) else None
@@ -180,21 +182,26 @@ class Blur(Operator):
     # -- the convolution ----------------------------------------------------------------------------
 
     def _apply(self, x: Any, out: Any) -> Any:
-        if self._passes:
+        if self._by_passes(x):
             for one in self._passes:
                 x = one.apply(x)
             return _deliver(x, out)
-        return self._multiplier(x.dtype).apply(self._continued(x), out, sizes=self.dimsd)
+        x = self._continued(x) if self._extensions else x
+        return self._multiplier(x.dtype).apply(x, out, sizes=self.dimsd)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        if self._passes:
+        if self._by_passes(y):
             for one in reversed(self._passes):
                 y = one.apply_adjoint(y)
             return _deliver(y, out)
-        multiplier, grid = self._multiplier(y.dtype), self._on_grid(y, tuple(slice(n) for n in self.dimsd))
+        multiplier = self._multiplier(y.dtype)
         if not self._extensions:
-            return multiplier.apply(grid, out, sizes=self.dims, adjoint=True)
-        return _deliver(self._folded(multiplier.apply(grid, adjoint=True)), out)
+            return multiplier.apply(y, out, sizes=self.dims, adjoint=True)
+        return _deliver(self._folded(multiplier.apply(y, adjoint=True)), out)
+
+    def _by_passes(self, x: Any) -> bool:
+        # longer kernels are for real arrays, for which passes are compiled
+        return bool(self._passes) and (self._short or (is_numpy(x) and x.dtype.kind == "f"))
 
     def _transform(self, dtype: Any) -> Fourier:
         return Fourier(self._grid, self.axes, real=np.dtype(dtype).kind == "f")

@@ -85,7 +85,7 @@ ON_THE_HOST = {
     # flat vectors for scipy.optimize; a history; directions in which a user's function may fall
     *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),
     # kernels that are compiled for the processor
-    *("_compiled.py", "_layout.py", "_multiplier.py", "fused.py"),
+    *("_compiled.py", "_separable_compiled.py", "_layout.py", "_multiplier.py", "fused.py"),
 }
 
 

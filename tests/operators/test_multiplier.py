@@ -102,6 +102,21 @@ def test_products_are_those_of_numpys_fft(dims, axes, dtype, real, channels, nev
         np.testing.assert_allclose(found, expected, rtol=0, atol=8 * np.finfo(dtype).eps * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("dims", "axes"), CASES, ids=str)
+def test_shorter_arrays_are_continued_by_zeros_and_results_cut(dims, axes, never_by_transforms):
+    rng = np.random.default_rng(6)
+    symbol = some_symbol(rng, dims, axes, False, False)
+    T = Multiplier(Fourier(dims, axes), lambda: symbol)
+    for _ in range(4):
+        seen, shown = (tuple(rng.integers(1, n + 1) if a in axes else n for a, n in enumerate(dims)) for _ in range(2))
+        x, plus = rng.standard_normal(seen), rng.standard_normal(shown)
+        grid = np.zeros(dims)
+        grid[tuple(map(slice, seen))] = x
+        expected = by_numpy(grid, symbol, axes)[tuple(map(slice, shown))]
+        np.testing.assert_allclose(T.apply(x, sizes=shown), expected, atol=1e-11)
+        np.testing.assert_allclose(T.apply(x, plus=plus, sizes=shown), expected + plus, atol=1e-11)
+
+
 def test_where_results_go(never_by_transforms):
     rng = np.random.default_rng(2)
     symbol = some_symbol(rng, (24, 30), (0, 1), False, False)
