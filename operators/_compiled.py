@@ -69,8 +69,6 @@ def _add_atomically(context, array, row, column, amount):  # type: ignore[no-unt
 
 # columns of the shares; a row is two cache lines long, so that what is added to is in a line of its own
 _NEXT, _DONE, _COUNT, _WIDTH = 0, 8, 1, 16
-# slabs for which it is worth waking a thread, of some ten microseconds each
-_WORTH = 4
 # a thread that waits lets others run after so many looks
 _LOOKS = 1000
 _let_others_run = types.ExternalFunction("sched_yield", types.int32()) if hasattr(os, "sched_yield") else None
@@ -101,7 +99,7 @@ def _taken(shares: Any, phase: int = 0) -> Iterator[int]:
 taken: Any = numba.njit(**_OPTIONS)(_taken)
 
 
-def over_slabs(function: Any, slabs: int | tuple[int, ...], *arguments: Any) -> None:
+def over_slabs(function: Any, slabs: int | tuple[int, ...], *arguments: Any, worth: int = 4) -> None:
     """Run a kernel over all its slabs, shared out among `get_workers` threads, this one among them.
 
     Parameters
@@ -111,12 +109,14 @@ def over_slabs(function: Any, slabs: int | tuple[int, ...], *arguments: Any) -> 
         How many there are, for each phase.
     *arguments
         What the kernel takes before its shares.
+    worth : int
+        Slabs for which it is worth waking a thread: some 50 microseconds of work.
     """
     counts = np.atleast_1d(slabs)
     shares = np.zeros((counts.size, _WIDTH), np.int64)
     shares[:, _COUNT] = counts
     call = [function, (*arguments, shares)]
-    for _ in range(min(get_workers(), int(counts.max()) // _WORTH) - 1):
+    for _ in range(min(get_workers(), int(counts.max()) // worth) - 1):
         _threads().submit(_help, call)
     function(*arguments, shares)
     # who comes later finds nothing to do, and keeps nothing from being freed

@@ -10,7 +10,7 @@ import numpy as np
 from ._namespace import contiguous, is_numpy
 
 # a stride from which on it is a vector of its own, and how much of it is summed at a time
-_LONG, _VECTOR = 16, 64
+_LONG, _VECTOR = 16, 128
 # samples of the lines that are done together
 _BLOCK = 1 << 14
 
@@ -59,10 +59,10 @@ class CompiledPass:
         if stride < _LONG:
             together = max(1, _BLOCK // (self.n * stride))
             along = kernels.along_lines_adjoint if adjoint else kernels.along_lines
-            over_slabs(along, -(-lines // together), source, self.sources, self.run, taps, target, together)
+            over_slabs(along, -(-lines // together), source, self.sources, self.run, taps, target, together, worth=2)
         else:
             across = kernels.across_lines_adjoint if adjoint else kernels.across_lines
-            over_slabs(across, lines * -(-stride // _VECTOR), source, self.sources, taps, target, _VECTOR)
+            over_slabs(across, lines * -(-stride // _VECTOR), source, self.sources, taps, target, _VECTOR, worth=2)
         return out
 
 
