@@ -9,7 +9,7 @@ import numpy as np
 
 from .weight_fits import Fit
 from .weight_search import Found, Search
-from .weights import Rule, doubt_the_end
+from .weights import Rule, doubt_the_end, log_excess
 
 # Of 72 restorations of photographs with the right PSF and white noise none passed one of these; of 48 with a PSF too wide by
 # 15 % all did that GCV cost more than 2 dB.
@@ -82,7 +82,7 @@ class GCV(Rule):
         # what lies below the first guess would not be taken
         whitest = search.minimise(lambda fit: fit.whiteness, above=search.start).factor
         # errors of the model add to the noise: the residual should be no smaller than that
-        morozov = search.root(lambda fit: float(np.log(fit.energy / (fit.samples * sigma**2)))).factor
+        morozov = search.root(lambda fit: log_excess(fit, sigma)).factor
         factor = max(found.factor, whitest, morozov, search.start)
         return Found(
             factor,
@@ -97,7 +97,8 @@ def _distrust(search: Search, found: Found, sigma: float) -> str:
     """Return what speaks against the factor of least figure; nothing where nothing does."""
     fit = search.at(found.factor)
     spread = np.sqrt(2 / fit.samples)
-    if abs(np.log(fit.sigma / sigma)) > _OTHER_NOISE + 4 * spread:
+    most = np.exp(_OTHER_NOISE + 4 * spread)
+    if not sigma / most <= fit.sigma <= sigma * most:
         return f"the residual shows noise of {fit.sigma:.3g} where the data show {sigma:.3g}"
     # A fit that takes df of N frequencies whole leaves white noise at the others, of whiteness 2 N / (N − df). The figure's
     # spread is 2 √(2 / N), from the fourth moments of N / 2 independent exponential variables; five of it are allowed for.

@@ -111,6 +111,8 @@ class HybridLSQR:
     omega: float | None = None
 
     max_iterations: ClassVar[int] = 100
+    #: so that no rule can choose it
+    finds_weight: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.omega is not None and not 0 < self.omega <= 1:

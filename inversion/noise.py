@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pywt
 
-from unblur.operators._backend import working_dtype
+from unblur.operators._arguments import read_axes
+from unblur.operators._backend import real_dtype, working_dtype
 from unblur.operators._namespace import require_numpy
+
+from .noise_details import finest_details
 
 logger = logging.getLogger("unblur")
 
@@ -17,34 +21,56 @@ logger = logging.getLogger("unblur")
 _LEAST_NOISE = 5e-4
 # the median of |n| for normal n of unit variance
 _MEDIAN = 0.6744897501960817
-# Daubechies' filter of two vanishing moments
-_HIGH_PASS = pywt.Wavelet("db2").dec_hi[::-1]
+# samples that say where the intensities lie
+_SOME = 1 << 12
+# data of fewer different values may be a drawing rather than coarsely quantised
+_LEVELS = 16
+# a plane with less than this share of the loudest one's noise was smoothed, as the colours of most files are
+_SMOOTHED = 0.5
+# details of a class of one brightness, at least
+_CLASS = 128
+
+_Classes = list[tuple[int, float]]
 
 
-def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
+def estimate_sigma(y: Any, axes: int | Sequence[int] | None = None, weights: Any = None) -> float:
     r"""Return the standard deviation of the noise in a blurred image.
 
-    .. math:: \hat\sigma = \operatorname{median} |d| \,/\, 0.6745
+    .. math:: \hat\sigma_c = \operatorname{median} |d_c| \,/\, 0.6745, \qquad
+              \hat\sigma^2 = \sum_c n_c \hat\sigma_c^2 \Big/ \sum_c n_c
 
-    with d the finest diagonal wavelet coefficients, where a blur leaves little but noise. Noise that is correlated from
-    sample to sample is weak there: it is underestimated.
+    with d the finest diagonal wavelet coefficients, where a blur leaves little but noise, in classes c of about equal
+    brightness: the darker half, the darker half of the others, and so on. Noise of photons grows with the brightness; of a
+    dark field one median would be the background's. Noise that is correlated from sample to sample is weak there: it is
+    underestimated.
 
     Parameters
     ----------
     y : array
-    axes : tuple of int
-        The image's axes; others (colour) are averaged over.
+        Masked and NaN samples are left out.
+    axes : int or tuple of int, optional
+        The image's axes, by default all. Along others (colour) it is a stack of images: the noise is the mean of theirs, less
+        those that have less than half of the loudest one's, as the smoothed colours of a file have.
     weights : array that broadcasts to `y`, optional
         As for `LeastSquares`: the noise of :math:`\sqrt w \, y` is sought, and where w is 0 the sample is left out.
 
     Returns
     -------
     float
-        In the units of `y`; at least 0.0005 of its range.
+        In the units of `y`. It is at least 0.0005 of the range, in which a few bright samples do not count; at least what
+        the rounding of `y` adds, the distance of its levels by √12; and above 0.
+
+    Raises
+    ------
+    ValueError
+        If no two neighbouring samples are seen, or `axes` or the shape of `weights` do not fit.
 
     Notes
     -----
-    One pass of a separable filter and one median. Within 5 % on most photographs; texture finer than the blur adds to it.
+    One pass of a separable filter, at every other position or fewer, and a few medians. Within 5 % on most photographs;
+    texture finer than the blur adds to it. Axes of fewer than four samples are left out of the filter. Left out are also areas
+    that are clipped, where neighbours have the greatest or the least value of all, and such as are constant: no noise is there
+    to be seen.
 
     References
     ----------
@@ -59,30 +85,121 @@ def estimate_sigma(y: Any, axes: tuple[int, ...], weights: Any = None) -> float:
     0.1
     """
     require_numpy("estimate_sigma", y)
-    y = np.asarray(y)
-    y = y.astype(working_dtype(y.dtype), copy=False)
+    y, variances = _read(y, weights)
+    image = read_axes(axes, y.ndim)
     if y.dtype.kind == "c":
-        return float(np.hypot(estimate_sigma(y.real, axes, weights), estimate_sigma(y.imag, axes, weights)))
-    seen = y if weights is None else y[np.broadcast_to(weights, y.shape) > 0]
-    size = (float(np.ptp(seen)) or float(np.abs(seen).max()) or 1.0) if seen.size else 1.0
-    # of all bands of the wavelet transform the diagonal one alone
-    details = y
-    for axis in axes:
-        details = sum(h * tap for h, tap in zip(_HIGH_PASS, _taps(details, axis), strict=True))
-    if weights is not None:
-        least = np.broadcast_to(weights, y.shape)
-        for axis in axes:
-            least = np.min(_taps(least, axis), axis=0)
-        details = details * np.sqrt(least)
-    details = np.moveaxis(np.abs(details), axes, range(len(axes))).reshape(-1, *_riding(details.shape, axes))
-    planes = details.reshape(len(details), -1).T
-    # what is exactly 0 was masked or is flat: no noise is there to be seen
-    medians = [_median(plane[plane > 0]) if plane.any() else 0.0 for plane in planes]
-    sigma = float(np.mean(medians)) / _MEDIAN
-    if not sigma >= _LEAST_NOISE * size:
-        logger.info("the noise found, %.2g of the range, is taken for %.2g", sigma / size, _LEAST_NOISE)
-        sigma = _LEAST_NOISE * size
+        weights = None if variances is None else 1 / variances
+        return math.hypot(*(estimate_sigma(part, image, weights) for part in (y.real, y.imag)))
+    planes = _unclipped(y, image, variances)
+    if planes is None:
+        raise ValueError(
+            f"y of shape {y.shape} shows no two neighbours along axes {image}, between which noise could be seen; give sigma"
+        )
+    sigma, least = _loudest(planes), _least(y, variances)
+    if not sigma >= least:
+        logger.info("the noise found, %.2g, is less than what must be allowed for, %.2g", sigma, least)
+        sigma = least
     return sigma
+
+
+def _read(y: Any, weights: Any) -> tuple[Any, Any]:
+    """Return the data with 0 where they are not seen, and the variances of their noise, None where all are 1."""
+    hidden = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else np.False_
+    y = np.ma.getdata(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
+    y = y.astype(working_dtype(y.dtype), copy=False)
+    finite = np.isfinite(y)
+    if not finite.all():
+        hidden = hidden | ~finite
+    if weights is not None:
+        try:
+            weights = np.broadcast_to(np.asarray(weights, np.float64), y.shape)
+        except ValueError:
+            raise ValueError(f"weights has shape {np.shape(weights)}; give one that broadcasts to that of y, {y.shape}") from None
+        hidden = hidden | (weights == 0)
+    if weights is None and not np.any(hidden):
+        return y, None
+    variances = np.where(hidden, np.inf, 1 / np.where(hidden, 1, 1.0 if weights is None else weights))
+    return np.where(hidden, y.dtype.type(0), y), variances
+
+
+def _unclipped(y: Any, axes: tuple[int, ...], variances: Any) -> list[_Classes] | None:
+    """Return the noise of every plane, where it can be without what is clipped; None where nothing is seen."""
+    planes = _planes(y, axes, variances)
+    seen = y if variances is None else y[np.isfinite(variances)]
+    if planes is None:
+        return None
+    for extreme in (seen.max(), seen.min()):
+        clipped = _clipped(y, extreme, axes)
+        if not clipped.any():
+            continue
+        without = np.where(clipped, np.inf, 1.0 if variances is None else variances)
+        left = _planes(y, axes, without, least=0.01)
+        # few photons are no clipping: their noise vanishes with the brightness
+        if left and (extreme == seen.max() or not any(_grows(plane) for plane in left)):
+            planes, variances = left, without
+    return planes
+
+
+def _planes(y: Any, axes: tuple[int, ...], variances: Any, least: float = 0.0) -> list[_Classes] | None:
+    """Return the noise of every plane that is not constant; None where no more than a share of `least` is seen."""
+    details = finest_details(y, axes, variances)
+    if details is None or np.count_nonzero(details.seen) <= least * details.seen.size:
+        return None
+    shape = details.values.shape
+    behind = math.prod(n for axis, n in enumerate(shape) if axis not in axes)
+    arrays = (np.abs(details.values), details.brightness(y), details.counted)
+    planes = zip(*(np.moveaxis(a, axes, range(len(axes))).reshape(-1, behind).T for a in arrays), strict=True)
+    return [_classes(sizes[counted], brightness[counted]) for sizes, brightness, counted in planes if counted.any()]
+
+
+def _classes(sizes: Any, brightness: Any) -> _Classes:
+    """Return the number and the noise of details of about equal brightness: of the darker half, and so on with the others."""
+    edges = [0]
+    while sizes.size - edges[-1] >= _CLASS:
+        edges.append((edges[-1] + sizes.size) // 2)
+    ordered = sizes[np.argpartition(brightness, edges[1:])] if edges[1:] else sizes
+    return [(part.size, _median(part) / _MEDIAN) for part in np.split(ordered, edges[1:])]
+
+
+def _grows(classes: _Classes) -> bool:
+    """Return whether the darkest have less than half of the noise of others."""
+    return 2 * classes[0][1] < max(sigma for _, sigma in classes)
+
+
+def _loudest(planes: list[_Classes]) -> float:
+    """Return the mean noise of the planes that were not smoothed, of each the root of the mean square."""
+    levels = [math.hypot(*(math.sqrt(n) * sigma for n, sigma in plane)) / math.sqrt(sum(n for n, _ in plane)) for plane in planes]
+    return float(np.mean([level for level in levels if level >= _SMOOTHED * max(levels)])) if levels else 0.0
+
+
+def _clipped(y: Any, extreme: float, axes: tuple[int, ...]) -> Any:
+    """Return where a sample and a neighbour have this value."""
+    at, clipped = y == extreme, np.zeros(y.shape, bool)
+    for axis in axes if np.count_nonzero(at) > 1 else ():
+        line, beside = np.moveaxis(clipped, axis, 0), np.moveaxis(at, axis, 0)
+        pairs = beside[1:] & beside[:-1]
+        line[1:] |= pairs
+        line[:-1] |= pairs
+    return clipped
+
+
+def _least(y: Any, variances: Any) -> float:
+    """Return the least noise to be taken for possible: a share of the robust range, or what rounding adds."""
+    seen = y.ravel() if variances is None else y[np.isfinite(variances)]
+    every = max(1, seen.size // _SOME)
+    # not all from a few columns
+    while every > 1 and math.gcd(every, y.shape[-1]) > 1:
+        every += 1
+    levels = np.sort(seen[::every].astype(np.float64))
+    low, high = levels[len(levels) // 100], levels[-1 - len(levels) // 100]
+    size = min(levels[-1] - levels[0], 2 * (high - low)) or levels[-1] - levels[0]
+    steps = np.diff(levels)
+    steps = steps[steps > 0]
+    # values that come again and again are rounded ones
+    step = float(steps.min()) if _LEVELS <= len(steps) <= len(levels) // 2 else 0.0
+    precision = float(np.finfo(real_dtype(y.dtype)).eps) * float(np.abs(levels[[0, -1]]).max())
+    unit = 1.0 if variances is None else float(np.sqrt(np.median(variances[np.isfinite(variances)])))
+    return max(_LEAST_NOISE * size, max(step, precision) / math.sqrt(12)) / unit or _LEAST_NOISE
 
 
 def _median(values: Any) -> float:
@@ -91,17 +208,3 @@ def _median(values: Any) -> float:
     divided = np.partition(values, middle)
     upper = float(divided[middle])
     return upper if values.size % 2 else (float(divided[:middle].max()) + upper) / 2
-
-
-def _riding(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for axis, n in enumerate(shape) if axis not in axes)
-
-
-def _taps(y: Any, axis: int) -> list[Any]:
-    """Return the samples, continued by reflection, that each tap of the filter meets at every other position along `axis`."""
-    taps = len(_HIGH_PASS)
-    width = [(0, 0)] * y.ndim
-    width[axis] = (taps - 2, taps - 1)
-    lines = np.moveaxis(np.pad(y, width, mode="symmetric"), axis, 0)
-    count = (y.shape[axis] + taps - 1) // 2
-    return [np.moveaxis(lines[k : k + 2 * count - 1 : 2], 0, axis) for k in range(taps)]

@@ -69,9 +69,14 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
     TypeError
         If `rule` is not one, or if the data's noise is not taken for Gaussian.
     ValueError
-        If there is nothing to be weighted.
+        If there is nothing to be weighted, or if the algorithm finds the weight by itself.
     """
     _check(rule)
+    if getattr(given.algorithm, "finds_weight", False):
+        raise ValueError(
+            f"weight is {rule!r}, but {type(given.algorithm).__name__} finds the priors' weight by itself and would pay no heed; "
+            "leave weight out, or take LSQR"
+        )
     problem = given.problem
     require_numpy("a rule for the weight", problem.data[0].target)
     priors = [t for t in problem.terms if _takes_factor(t)]

@@ -81,9 +81,9 @@ class FilteredFits(Fits):
 
         f = np.array(factors)
         sums = filtered_sums(self.ratio, self.moments, f)
-        behind = f.reshape(-1, *[1] * self.mean_ratio.ndim)
+        behind = f.reshape(f.size, *[1] * self.mean_ratio.ndim)
         filters = behind / (behind + self.mean_ratio)
-        of_mean = np.sum((self.mean_power * filters**2).reshape(f.size, -1), axis=1)
+        of_mean = np.sum((self.mean_power * filters**2).reshape(f.size, self.mean_power.size), axis=1)
         found = []
         for (left, energy, fourth), mean in zip(sums.tolist(), of_mean.tolist(), strict=True):
             whiteness = self.samples * fourth / energy**2 if energy > 0 else np.inf

@@ -93,10 +93,12 @@ class Search:
         """Return the factor with the least figure of all, refined within its neighbours; none below `above` is looked at."""
         low, high = self._reach()
         low = max(low, float(np.log(above / self.start)) if above > 0 else low)
-        tried = [t for t in self._first_look() if t >= low]
+        # where all that was tried lies below, the bound itself is the first to be looked at
+        tried = [t for t in self._first_look() if t >= low] or [low]
         values = [figure(self.fit(t)) for t in tried]
         while True:
-            best = int(np.argmin(values))
+            # a figure that is not a number is none to choose; `argmin` would take the first
+            best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
             if 0 < best < len(tried) - 1:
                 break
             t = tried[best] + (_STEP if best else -_STEP)
@@ -127,7 +129,7 @@ class Search:
         while not (below and above):
             t = min(above) - _STEP if above else max(below) + _STEP
             if not low <= t <= high:
-                return Found(self.factor(t), -1 if above else 1)
+                return Found(self.factor(min(above)), -1) if above else Found(self.factor(max(below)), 1)
             (below if figure(self.fit(t)) <= 0 else above).append(t)
         accuracy = 1e-13 if self.fits.cheap else 2e-3
         t = brentq(lambda t: figure(self.fit(float(t))), max(below), min(above), xtol=accuracy, rtol=1e-13)
@@ -140,8 +142,9 @@ class Search:
         return Curve(name, np.array([self.factor(t) for t in ascending]), figures, target)
 
     def _first_look(self) -> list[float]:
-        if self.fits.cheap:
-            new = [t for t in _GRID if t not in self.seen]
+        new = [t for t in _GRID if t not in self.seen] if self.fits.cheap else []
+        # a second search finds the whole grid seen
+        if new:
             self.seen.update(zip(new, self.fits.fits([self.factor(t) for t in new]), strict=True))
         if not self.seen:
             self.fit(0.0)

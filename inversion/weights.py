@@ -50,6 +50,11 @@ class Rule:
         return getattr(self, "rng", 0)
 
 
+def log_excess(fit: Fit, sigma: float) -> float:
+    """Return log(‖r‖² / (N σ²)), above 0 where the residual is larger than the noise; finite for a residual of 0 too."""
+    return float(np.log(max(fit.energy / (fit.samples * sigma**2), np.finfo(float).tiny)))
+
+
 def doubt_the_end(found: Found, rule: Rule) -> Found:
     """Return what was found, with a doubt where the search ran into its end."""
     if not found.edge:
@@ -172,7 +177,7 @@ class Discrepancy(Rule):
 
     def find(self, search: Search, sigma: float) -> Found:
         """Return the factor where the figure is 1, and what speaks against it where there is none."""
-        found = search.root(lambda fit: float(np.log(self.figure(fit, sigma))))
+        found = search.root(lambda fit: log_excess(fit, sigma))
         if not found.edge:
             return found
         side = "larger than that even without a prior" if found.edge < 0 else "smaller than that at any weight"

@@ -12,6 +12,7 @@ from unblur.inversion import (
     UPRE,
     Box,
     Discrepancy,
+    HybridLSQR,
     LeastSquares,
     Problem,
     SplitBregman,
@@ -359,6 +360,65 @@ def test_a_search_that_ends_nowhere_says_so():
         solve(problem, weight=Discrepancy(1e3))
     with pytest.warns(UnreliableWeightWarning, match="UPRE found no best factor.*noise alone"):
         solve(problem, weight=UPRE(1e3))
+
+
+RULES = [GCV(), GCV(guard=False), UPRE(), Discrepancy(), Whiteness()]
+
+
+def searched(kind, y):
+    """Return a problem whose fits are had in one of the ways there are."""
+    boundary = {"filtered": "periodic", "spectral": "reflect"}.get(kind, "unknown")
+    A = Blur(np.full((3, 3), 1 / 9), y.shape, boundary=boundary)
+    return LeastSquares(A, y) + (TotalVariation() if kind == "sampled" else Tikhonov())
+
+
+def data_of(kind):
+    """Return data that a rule may be helpless with: each raises the guard's alarm, or leaves nothing to choose from."""
+    y = np.random.default_rng(0).normal(size=(32, 32))
+    return {
+        "a random walk": y.cumsum(0).cumsum(1),
+        "noise alone": y,
+        "zeros": np.zeros_like(y),
+        "a constant": np.full_like(y, 3.0),
+        "a hot pixel": np.where(np.arange(1024).reshape(32, 32) == 77, 1000.0, 0),
+        "no noise": np.add.outer(np.linspace(0, 1, 32), np.linspace(0, 1, 32)) ** 2,
+    }[kind]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("fits", ["filtered", "spectral", "sampled", "sampled quadratic"])
+@pytest.mark.parametrize("kind", ["a random walk", "noise alone", "zeros", "a constant", "a hot pixel", "no noise"])
+def test_a_rule_survives_its_own_alarm(kind, fits, rule):
+    result = quietly(searched(fits, data_of(kind)), rule, max_iterations=2)
+    assert 0 < result.weight < np.inf
+    assert np.isfinite(result.x).all()
+    assert result.weight in result.curve.factors
+
+
+@pytest.mark.parametrize("fits", ["filtered", "spectral", "sampled", "sampled quadratic"])
+def test_the_guard_takes_the_largest_of_what_the_rules_find(fits):
+    # correlated noise
+    y = photograph("camera", "gaussian", 0.02, correlated=True, size=48)[0]
+    problem = searched(fits, y)
+    with pytest.warns(UnreliableWeightWarning, match=r"GCV chose the factor .*, the largest of"):
+        guarded = solve(problem, weight=GCV(), max_iterations=2).weight
+    others = [quietly(problem, rule, max_iterations=2).weight for rule in (GCV(guard=False), Discrepancy())]
+    assert guarded >= 0.9 * max(others)
+
+
+def test_a_figure_that_is_no_number_is_not_chosen():
+    class Nowhere(GCV):
+        def figure(self, fit, sigma):
+            return np.nan if fit.freedom > 0.8 * fit.samples else super().figure(fit, sigma)
+
+    problem = searched("filtered", photograph("camera", "gaussian", 0.02, size=40)[0])
+    assert quietly(problem, Nowhere(guard=False)).weight == quietly(problem, GCV(guard=False)).weight
+
+
+def test_an_algorithm_that_finds_the_weight_itself_takes_no_rule(small):
+    A, y = small
+    with pytest.raises(ValueError, match=r"HybridLSQR finds the priors' weight by itself.*leave weight out"):
+        solve(LeastSquares(A, y) + Tikhonov(Identity(A.dims)), HybridLSQR(), weight=GCV())
 
 
 def test_refused_by_name(small):
