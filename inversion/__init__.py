@@ -3,7 +3,8 @@
 An inversion is a sum of terms over operator objects. `solve` minimises it; `plan` says how, and why.
 
 Everything computes in the library of the data, NumPy or CuPy, but for what needs SciPy's optimisers, PyWavelets or a file:
-`LBFGS`, `NewtonCG`, the rules for the weight, `estimate_sigma`, `sliding_dct` and `Checkpoint` refuse other arrays than NumPy's.
+`LBFGS`, `NewtonCG`, the rules for the weight, estimates of the noise, `sliding_dct` and `Checkpoint` refuse other arrays than
+NumPy's.
 """
 
 from .callbacks import Progress, Record
@@ -23,6 +24,7 @@ from .lbfgs import LBFGS
 from .lsqr import LSQR
 from .newton_cg import NewtonCG
 from .noise import estimate_sigma
+from .noise_spectrum import BlindNoise, noise_where_blind
 from .penalties import PowerNorm
 from .plan import Plan, plan
 from .plug_and_play import PlugAndPlay
@@ -45,6 +47,7 @@ __all__ = [
     "LBFGS",
     "LSQR",
     "UPRE",
+    "BlindNoise",
     "Box",
     "Certificate",
     "Checkpoint",
@@ -90,6 +93,7 @@ __all__ = [
     "certify",
     "estimate_sigma",
     "iterate",
+    "noise_where_blind",
     "plan",
     "sliding_dct",
     "solve",

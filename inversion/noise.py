@@ -25,7 +25,7 @@ _MEDIAN = 0.6744897501960817
 _SOME = 1 << 12
 # data of fewer different values may be a drawing rather than coarsely quantised
 _LEVELS = 16
-# a plane with less than this share of the loudest one's noise was smoothed, as the colours of most files are
+# an image with less than this share of the loudest one's noise was smoothed
 _SMOOTHED = 0.5
 # details of a class of one brightness, at least
 _CLASS = 128
@@ -95,7 +95,7 @@ def estimate_sigma(y: Any, axes: int | Sequence[int] | None = None, weights: Any
         raise ValueError(
             f"y of shape {y.shape} shows no two neighbours along axes {image}, between which noise could be seen; give sigma"
         )
-    sigma, least = _loudest(planes), _least(y, variances)
+    sigma, least = mean_of_the_loud([_root_mean_square(plane) for plane in planes]), _least(y, variances)
     if not sigma >= least:
         logger.info("the noise found, %.2g, is less than what must be allowed for, %.2g", sigma, least)
         sigma = least
@@ -166,9 +166,12 @@ def _grows(classes: _Classes) -> bool:
     return 2 * classes[0][1] < max(sigma for _, sigma in classes)
 
 
-def _loudest(planes: list[_Classes]) -> float:
-    """Return the mean noise of the planes that were not smoothed, of each the root of the mean square."""
-    levels = [math.hypot(*(math.sqrt(n) * sigma for n, sigma in plane)) / math.sqrt(sum(n for n, _ in plane)) for plane in planes]
+def _root_mean_square(classes: _Classes) -> float:
+    return math.hypot(*(math.sqrt(n) * sigma for n, sigma in classes)) / math.sqrt(sum(n for n, _ in classes))
+
+
+def mean_of_the_loud(levels: Sequence[float]) -> float:
+    """Return the mean noise of the images that were not smoothed, as the colours of most files are; 0 of none."""
     return float(np.mean([level for level in levels if level >= _SMOOTHED * max(levels)])) if levels else 0.0
 
 
