@@ -34,7 +34,7 @@ class Volume:
         problem = declare(n, boundary)
         self.A = problem.operator
         self.x = np.zeros(self.A.dims, np.float32)
-        self.steps = iterate(SplitBregman(), problem)
+        self.steps = iterate(problem, SplitBregman())
         next(self.steps)
 
     def time_apply(self, n: int, boundary: str) -> None:

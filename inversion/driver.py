@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import check_operator
-from unblur.operators._namespace import asarray
+from unblur.operators._arguments import read_array, read_flag, read_functions, read_number, read_whole
 
+from .callbacks import Snapshot
 from .checkpoint import Run, load
 from .interrupts import deferred_interrupt
-from .plan import Algorithm, Plan, admit, plan
+from .plan import Algorithm, Plan, admit, plan, read_algorithm
 from .problem import Problem
-from .result import Result
+from .result import Result, held
 from .status import Status
 from .stops import Stop, diverging, not_finite, residual_below, stalled
 from .terms import Term
@@ -57,10 +58,11 @@ def solve(
         `GCV`, `UPRE`, `Discrepancy` or `Whiteness`, to choose a common factor of all terms that carry no data and are no
         constraints. It comes with the result as ``result.weight``.
     callbacks : sequence of callables
-        Each is called with the state after every iteration; a mapping that it returns goes into the history. Where one
-        has a method `begin`, that is called with the `Run` before the first.
+        Each is called with the state after every iteration; a mapping that it returns goes into the history. The state's `x`
+        is a copy, which may be kept; other arrays are overwritten. Where one has a method `begin`, that is called with the
+        `Run` before the first iteration, and what it returns, if anything, takes its place for the run.
     stops : sequence of callables
-        Each is called with the state after every iteration; a `Status` that it returns ends the run. See
+        Each is called with the state after every iteration, as callbacks are; a `Status` that it returns ends the run. See
         `unblur.inversion.stops`.
     resume : str or Path, optional
         A file of `Checkpoint` to go on from; with the `weight` that it was saved with, whose choice it holds.
@@ -79,6 +81,8 @@ def solve(
     ValueError
         If the problem has no data, a function of the user's own makes it fall without bound (see `Smooth`), an argument is
         outside its range, a checkpoint is another problem's, or an operator fails its check.
+    TypeError
+        If an argument is of the wrong kind, or a callback or a stop returns what it must not.
 
     Examples
     --------
@@ -102,8 +106,15 @@ def solve(
     )
 
 
-def iterate(algorithm: Algorithm, problem: Problem | Term, x0: Any = None) -> Iterator[Any]:
-    """Yield the state of `algorithm` after each step, without end; the same object every time.
+def iterate(problem: Problem | Term, algorithm: Algorithm | None = None, x0: Any = None) -> Iterator[Any]:
+    """Yield the state after each step, without end; the same object every time, whose arrays the next step overwrites.
+
+    Parameters
+    ----------
+    problem : Problem
+    algorithm : Algorithm, optional
+        By default the one that `plan` chooses.
+    x0 : array of the problem's `dims`, optional
 
     Examples
     --------
@@ -113,11 +124,13 @@ def iterate(algorithm: Algorithm, problem: Problem | Term, x0: Any = None) -> It
     >>> from unblur.operators import Blur
     >>> A = Blur(np.full((3, 3), 1 / 9), (8, 8), boundary="periodic")
     >>> problem = LeastSquares(A, np.eye(8)) + 0.01 * TotalVariation()
-    >>> residuals = [state.residual for state in islice(iterate(SplitBregman(), problem), 20)]
+    >>> residuals = [state.residual for state in islice(iterate(problem, SplitBregman()), 20)]
     >>> residuals[-1] < residuals[0]
     True
     """
-    state = algorithm.start(admit(problem), x0)
+    problem = admit(problem)
+    algorithm = plan(problem).algorithm if algorithm is None else read_algorithm(algorithm)
+    state = algorithm.start(problem, None if x0 is None else _read_start(x0, problem))
     while True:
         algorithm.step(state)
         yield state
@@ -137,15 +150,14 @@ def run(
 ) -> Result:
     """Carry a plan out; see `solve`."""
     problem, algorithm = plan.problem, plan.algorithm
-    if not tol >= 0:
-        raise ValueError(f"tol is {tol!r}; give 0 or more")
-    limit = algorithm.max_iterations if max_iterations is None else max_iterations
-    if limit < 1:
-        raise ValueError(f"max_iterations is {max_iterations!r}; give 1 or more")
+    tol = read_number(tol, "tol", least=0)
+    limit = algorithm.max_iterations if max_iterations is None else read_whole(max_iterations, "max_iterations")
+    callbacks = read_functions(callbacks, "callbacks", "Record(...)")
+    stops = read_functions(stops, "stops", "stops.time_limit(60)")
     if x0 is not None and resume is not None:
         raise ValueError("x0 and resume are both given; a resumed run starts where the saved one stood: leave x0 out")
     x0 = None if x0 is None else _read_start(x0, problem)
-    if check:
+    if read_flag(check, "check"):
         _check_operators(problem)
 
     start = perf_counter()
@@ -158,10 +170,10 @@ def run(
     if resume is not None:
         load(resume, run)
         start -= run.seconds
-    for callback in callbacks:
-        if hasattr(callback, "begin"):
-            callback.begin(run)
-    status = _loop(run, callbacks, (not_finite, diverging(), *stops, residual_below(tol), stalled), tol, start)
+    callbacks = [_begun(callback, run) for callback in callbacks]
+    own = [_begun(stop, run) for stop in (not_finite, diverging(), residual_below(tol), stalled)]
+    asked = [_begun(stop, run) for stop in stops]
+    status = _loop(run, callbacks, (*own[:2], *asked, *own[2:]), tol, start)
     state = run.state
     # a splitting method keeps to the bounds in the limit only
     x = problem.feasible(state.x)
@@ -174,7 +186,7 @@ def run(
         seconds=perf_counter() - start,
         history={name: np.array(values) for name, values in run.history.items()},
         plan=plan,
-        _state=state,
+        _held=held(state),
         weight=None if choice is None else choice.weight,
         curve=None if choice is None else choice.curve,
     )
@@ -194,10 +206,12 @@ def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: f
             run.seconds = perf_counter() - start
             history["residual"].append(state.residual)
             history["seconds"].append(run.seconds)
-            for callback in callbacks:
-                for name, figure in (callback(state) or {}).items():
+            seen = Snapshot(state)
+            for i, callback in enumerate(callbacks):
+                for name, figure in _figures(callback(seen), i).items():
                     history.setdefault(name, []).append(figure)
-            status = next(filter(None, (stop(state) for stop in stops)), None)
+            status = next(filter(None, (_read_status(stop(seen), stop) for stop in stops)), None)
+            seen.end()
             # where x is updated in place nothing else is left to go back to
             in_place = state.x is last
             if not np.isfinite(state.residual):
@@ -214,8 +228,35 @@ def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: f
                 return status
 
 
+def _begun(function: Any, run: Run) -> Any:
+    """Return what stands for a callback or a stop in a run: what its `begin` returns, or itself."""
+    begin = getattr(function, "begin", None)
+    found = None if begin is None else begin(run)
+    return function if found is None else found
+
+
+def _figures(found: Any, which: int) -> Mapping[str, float]:
+    """Return what a callback gave for the history."""
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise TypeError(f"callbacks[{which}] returned {found!r}; return a mapping of names to numbers, for the history, or None")
+    for name in ("residual", "seconds"):
+        if name in found:
+            raise ValueError(f"callbacks[{which}] returned a figure {name!r}, which the run itself records; give it another name")
+    return found
+
+
+def _read_status(found: Any, stop: Stop) -> Status | None:
+    """Return what a stop gave."""
+    if found is None or isinstance(found, Status):
+        return found
+    name = getattr(stop, "__name__", type(stop).__name__)
+    raise TypeError(f"the stop {name} returned {found!r}; return None to go on, or Status(name, message, success) to end the run")
+
+
 def _read_start(x0: Any, problem: Problem) -> Any:
-    x0 = asarray(x0, problem.data[0].target, "x0")
+    x0 = read_array(x0, "x0", problem.data[0].target)
     if x0.shape != problem.dims:
         raise ValueError(
             f"x0 has shape {x0.shape}, but x lives on {problem.dims}; give one of that shape, A.extend(y) for instance"

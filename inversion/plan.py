@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from unblur.operators._namespace import is_array
+
 from .bounded import refuse_unbounded
 from .cg import CG
 from .direct import Direct
@@ -114,7 +116,7 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     """
     problem = admit(problem)
     refusals = []
-    for candidate in _CANDIDATES if algorithm is None else (algorithm,):
+    for candidate in _CANDIDATES if algorithm is None else (read_algorithm(algorithm),):
         try:
             reason, ffts = candidate.explain(problem)
         except UnsolvableError as refusal:
@@ -124,10 +126,28 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     raise UnsolvableError("\n".join(refusals))
 
 
+def read_algorithm(algorithm: Any) -> Algorithm:
+    """Return `algorithm` if it is one."""
+    if isinstance(algorithm, type):
+        raise TypeError(f"algorithm is the class {algorithm.__name__}; give an instance, {algorithm.__name__}()")
+    missing = [name for name in ("start", "step", "explain", "max_iterations") if not hasattr(algorithm, name)]
+    if missing:
+        raise TypeError(
+            f"algorithm is {algorithm!r}, which has no {', '.join(missing)}; give one, such as CG() or SplitBregman(), or None "
+            "for the one that suits"
+        )
+    return algorithm  # type: ignore[no-any-return]
+
+
 def admit(problem: Problem | Term) -> Problem:
     """Return what is to be solved as a problem; refuse, before any algorithm sees it, one without data or a minimum."""
     if isinstance(problem, Term):
         problem = Problem((problem,))
+    if not isinstance(problem, Problem):
+        an_operator = is_array(problem) or hasattr(problem, "matvec")
+        remedy = "LeastSquares(A, y), of an operator and the data, to which priors are added" if an_operator else "a sum of terms"
+        kind = f"the class {problem.__name__}" if isinstance(problem, type) else f"a {type(problem).__name__}"
+        raise TypeError(f"problem is {kind}; give {remedy}, such as LeastSquares(A, y) + 0.01 * TotalVariation()")
     problem.operator  # noqa: B018 - refuses a problem without data
     refuse_unbounded(problem)
     return problem

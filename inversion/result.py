@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from .certificate import Certificate, certify
 from .plan import Plan
 from .status import Status
 from .weight_search import Curve
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a result holds of a state: its duals."""
+
+    found: dict[int, Any]
+
+    def duals(self) -> dict[int, Any]:
+        return self.found
+
+
+def held(state: Any) -> Any:
+    """Return what the certificate needs of a state, without the arrays that only iterations need."""
+    if hasattr(state, "forces"):
+        return state.forces()
+    duals = getattr(state, "duals", None)
+    return Held(duals()) if callable(duals) else None
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,18 +69,24 @@ class Result:
     plan: Plan
     weight: float | None = None
     curve: Curve | None = None
-    _state: Any = field(compare=False, default=None)
+    # of the solver's state only what the certificate needs
+    _held: Any = field(compare=False, default=None)
 
-    @cached_property
+    @property
     def objective(self) -> float:
-        return self.plan.problem.objective(self.x)
+        return self._once("objective", lambda: self.plan.problem.objective(self.x))  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def certificate(self) -> Certificate:
-        # the state's duals are let go once they have been used; frozen fields are set through the dictionary
-        certificate = certify(self.plan.problem, self.x, self.__dict__["_state"])
-        self.__dict__["_state"] = None
-        return certificate
+        found = self._once("certificate", lambda: certify(self.plan.problem, self.x, self._held))
+        # let go once it has been used; frozen fields are set through the dictionary
+        self.__dict__["_held"] = None
+        return found  # type: ignore[no-any-return]
+
+    def _once(self, name: str, work_out: Callable[[], Any]) -> Any:
+        # not a cached property, whose lock a process would inherit that is forked while it is held
+        # where two threads work it out, the first has its way
+        return self.__dict__[name] if name in self.__dict__ else self.__dict__.setdefault(name, work_out())
 
     @property
     def gap(self) -> float:

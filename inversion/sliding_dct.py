@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators._backend import fft_namespace, get_workers, working_dtype
+from unblur.operators._forks import apart_from_forks
 from unblur.operators._namespace import require_numpy
 
 
@@ -72,9 +73,10 @@ def sliding_dct(image: Any, sigma: float, *, size: int = 8, threshold: float = 2
     if size < 1:
         raise ValueError(f"size is {size!r}; give a number of pixels, 1 or more")
     fft, workers = fft_namespace(x), get_workers()
+    dct, idct, dctn, idctn = map(apart_from_forks, (fft.dct, fft.idct, fft.dctn, fft.idctn))
     colours = x.ndim == 3
     if colours:
-        x = fft.dct(x, axis=2, norm="ortho", workers=workers)
+        x = dct(x, axis=2, norm="ortho", workers=workers)
     sides = x.shape[:2] if colours else x.shape
     # so many blocks that each pixel is seen from every place in one
     counts = [-(-(n + size - 1) // size) for n in sides]
@@ -86,16 +88,16 @@ def sliding_dct(image: Any, sigma: float, *, size: int = 8, threshold: float = 2
     total, weight = np.zeros_like(padded), np.zeros_like(padded)
     for shift in np.ndindex(*(size,) * len(sides)):
         window = tuple(slice(s, s + c * size) for s, c in zip(shift, counts, strict=True))
-        coefficients = fft.dctn(padded[window].reshape(blocks_shape), axes=inside, norm="ortho", workers=workers)
+        coefficients = dctn(padded[window].reshape(blocks_shape), axes=inside, norm="ortho", workers=workers)
         kept = np.abs(coefficients) >= threshold * sigma
         mean = tuple(0 if axis in inside else slice(None) for axis in range(kept.ndim))
         kept[mean] = True
         coefficients *= kept
         w = 1 / np.sum(kept, axis=inside, keepdims=True, dtype=x.dtype)
-        blocks = fft.idctn(coefficients, axes=inside, norm="ortho", overwrite_x=True, workers=workers)
+        blocks = idctn(coefficients, axes=inside, norm="ortho", overwrite_x=True, workers=workers)
         blocks *= w
         total[window] += blocks.reshape(total[window].shape)
         weight[window] += np.broadcast_to(w, blocks.shape).reshape(total[window].shape)
     total /= weight
     x = total[tuple(slice(size - 1, size - 1 + n) for n in sides)]
-    return fft.idct(x, axis=2, norm="ortho", workers=workers) if colours else x
+    return idct(x, axis=2, norm="ortho", workers=workers) if colours else x

@@ -53,7 +53,10 @@ class Spectra:
     def release(self) -> None:
         """Let go of what is quickly made again, where a solver holds what it makes of it: Gram symbols, the data's spectrum."""
         self._data = None
-        self._answers = {key: kept for key, kept in self._answers.items() if key[1][0] != "gram"}
+        # another thread may ask meanwhile
+        for key in tuple(self._answers):
+            if key[1][0] == "gram":
+                self._answers.pop(key, None)
 
     def diagonalises(self, transform: Fourier | Cosine, A: Any) -> bool:
         """Return whether `transform` diagonalises AᴴA."""
@@ -65,8 +68,12 @@ class Spectra:
 
     def nbytes(self) -> int:
         """Return the bytes that are held."""
-        kept = [answer for _, answer in self._answers.values()] + list(self._data or ())
+        kept = [answer for _, answer in tuple(self._answers.values())] + list(self._data or ())
         return sum(getattr(answer, "nbytes", 0) for answer in kept)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # answers are found by where their operator lies, which is elsewhere in a copy
+        return {"like": self.like, "_answers": {}, "_data": None}
 
     def _ask(self, question: Any, A: Any, answer: Callable[[], Any]) -> Any:
         key = (id(A), question)

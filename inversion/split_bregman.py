@@ -14,7 +14,7 @@ from .functionals import capability
 from .preconditioner import check_preconditioner
 from .problem import Problem
 from .quadratic import UnsolvableError, transforms
-from .splitting import Split
+from .splitting import Forces, Split
 from .terms import Term
 from .x_update import ExactUpdate, InnerCG
 
@@ -34,8 +34,11 @@ class SplitBregmanState:
 
     def duals(self) -> dict[int, Any]:
         """Return, for each term that is split, the force q = ρ u with which it pulls at A x."""
-        forces = ((s, s.penalty * s.u) for s in self.splits)
-        return {s.index: q if s.M is None else s.M.apply(q) for s, q in forces}
+        return {s.index: s.force for s in self.splits}
+
+    def forces(self) -> Forces:
+        """Return what the duals follow from that cannot be told from x alone."""
+        return Forces([s.at_rest() for s in self.splits if s.holds_more_than_x])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ r"""What split Bregman splits off: one term w f(M K x − b), its variable v = K
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
 from unblur.operators._namespace import contiguous
 
+from .functionals import capability
 from .terms import Term
 
 
@@ -43,7 +44,7 @@ class Split:
 
     index: int  #: of the term in the problem
     term: Term
-    K: Operator
+    K: Any  #: the operator; None at rest
     M: Operator | None  #: selects samples; None for all
     L: Operator | None = None  #: what is left of K to be applied here; None where K x is given
     penalty: float = np.nan  #: ρ
@@ -135,6 +136,21 @@ class Split:
         """The scaled dual variable."""
         return self.w - self.v
 
+    @property
+    def force(self) -> Any:
+        """With which the term pulls at M K x: q = ρ u."""
+        q = self.penalty * self.u
+        return q if self.M is None else self.M.apply(q)
+
+    @property
+    def holds_more_than_x(self) -> bool:
+        """Whether the force cannot be told from x: the functional has a kink or an edge, and is no bound of x."""
+        return capability(self.term.functional, "lipschitz") is None and self.term.box is None
+
+    def at_rest(self) -> Split:
+        """Return what `v`, `u` and `force` need, without what only iterations do."""
+        return replace(self, K=None, L=None, work=None, fused=None, sums=_NOTHING)
+
     def reweigh(self, factor: float) -> None:
         """Multiply the penalty; v and the force ρ u stay."""
         if factor == 1:
@@ -149,3 +165,14 @@ class Split:
         """Bring what follows from w and the penalty to those that were read from a file."""
         if self.work is not None:
             self.prox(self.w, self.work[0])
+
+
+@dataclass(frozen=True)
+class Forces:
+    """Splits at rest, and the duals that follow from them."""
+
+    splits: list[Split]
+
+    def duals(self) -> dict[int, Any]:
+        """Return the force of each by the index of its term."""
+        return {s.index: s.force for s in self.splits}

@@ -4,6 +4,9 @@ A user's own is any such function::
 
     def enough(state):
         return Status("enough", "the user had enough", True) if state.residual < 1e-2 else None
+
+One that remembers what it saw may have a method `begin` too: it is called with the `Run` before the first iteration, and what
+it returns takes the stop's place for that run. The same stop then serves any number of runs, side by side as well.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._arguments import read_number, read_whole
 from unblur.operators._backend import sum_of_squares
 
 from .problem import Problem
@@ -22,8 +26,33 @@ from .status import Status
 Stop = Callable[[Any], Status | None]
 
 
+class PerRun:
+    """A stop that remembers, made anew for each run.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a stop that has seen nothing.
+    """
+
+    def __init__(self, make: Callable[[], Stop]) -> None:
+        self._make = make
+        self._own: Stop | None = None
+
+    def begin(self, run: Any = None) -> Stop:
+        """Return the stop for a run."""
+        return self._make()
+
+    def __call__(self, state: Any) -> Status | None:
+        """Ask a stop that begins with the first call, where no run was begun: beside `iterate`."""
+        if self._own is None:
+            self._own = self.begin()
+        return self._own(state)
+
+
 def residual_below(tol: float) -> Stop:
     """Stop once the state's relative residual is `tol` or less; ``tol=0`` never stops."""
+    tol = read_number(tol, "tol", least=0)
 
     def stop(state: Any) -> Status | None:
         if tol == 0 or state.residual > tol:
@@ -35,40 +64,49 @@ def residual_below(tol: float) -> Stop:
 
 def change_below(tol: float) -> Stop:
     """Stop once ‖x − x_previous‖ is at most `tol` ‖x‖; keeps a copy of x."""
-    previous: Any = None
+    tol = read_number(tol, "tol", least=0)
 
-    def stop(state: Any) -> Status | None:
-        nonlocal previous
-        if previous is None:
-            previous = state.x.copy()
-            return None
-        np.subtract(state.x, previous, out=previous)
-        change, size = sum_of_squares(previous), sum_of_squares(state.x)
-        np.copyto(previous, state.x)
-        if change > tol**2 * size:
-            return None
-        return Status("settled", f"x changed by no more than {tol:g} of itself in the last iteration", True)
+    def make() -> Stop:
+        previous: Any = None
 
-    return stop
+        def stop(state: Any) -> Status | None:
+            nonlocal previous
+            last, previous = previous, state.x.copy()
+            if last is None:
+                return None
+            np.subtract(previous, last, out=last)
+            if sum_of_squares(last) > tol**2 * sum_of_squares(previous):
+                return None
+            return Status("settled", f"x changed by no more than {tol:g} of itself in the last iteration", True)
+
+        return stop
+
+    return PerRun(make)
 
 
 def objective_settled(problem: Problem, tol: float) -> Stop:
     """Stop once the objective changed by at most `tol` of itself in one iteration; costs an evaluation each."""
-    previous = np.inf
+    tol = read_number(tol, "tol", least=0)
 
-    def stop(state: Any) -> Status | None:
-        nonlocal previous
-        objective = problem.objective(problem.feasible(state.x))
-        change, previous = abs(previous - objective), objective
-        if not change <= tol * abs(objective):
-            return None
-        return Status("settled", f"the objective changed by no more than {tol:g} of itself in the last iteration", True)
+    def make() -> Stop:
+        previous = np.inf
 
-    return stop
+        def stop(state: Any) -> Status | None:
+            nonlocal previous
+            objective = problem.objective(problem.feasible(state.x))
+            change, previous = abs(previous - objective), objective
+            if not change <= tol * abs(objective):
+                return None
+            return Status("settled", f"the objective changed by no more than {tol:g} of itself in the last iteration", True)
+
+        return stop
+
+    return PerRun(make)
 
 
 def objective_below(problem: Problem, value: float) -> Stop:
     """Stop once the objective is `value` or less; costs an evaluation an iteration."""
+    value = read_number(value, "value")
 
     def stop(state: Any) -> Status | None:
         objective = problem.objective(problem.feasible(state.x))
@@ -85,19 +123,25 @@ def gap_below(problem: Problem, tol: float, every: int = 10) -> Stop:
     """Stop once the objective is certainly within `tol` of the optimum, relatively; certified `every` so many iterations."""
     from .certificate import certify
 
-    iteration = 0
+    tol, every = read_number(tol, "tol", least=0), read_whole(every, "every")
 
-    def stop(state: Any) -> Status | None:
-        nonlocal iteration
-        iteration += 1
-        if iteration % every:
-            return None
-        certificate = certify(problem, state.x, state)
-        if not certificate.gap <= tol * abs(certificate.objective):
-            return None
-        return Status("certified", f"the objective is within {certificate.gap:.2e} of the optimum, {tol:g} of itself", True)
+    def make() -> Stop:
+        iteration = 0
 
-    return stop
+        def stop(state: Any) -> Status | None:
+            nonlocal iteration
+            iteration += 1
+            if iteration % every:
+                return None
+            certificate = certify(problem, state.x, state)
+            if not certificate.gap <= tol * abs(certificate.objective):
+                return None
+            gap = f"{certificate.gap:.2e}"
+            return Status("certified", f"the objective is within {gap} of the optimum, {tol:g} of itself", True)
+
+        return stop
+
+    return PerRun(make)
 
 
 def discrepancy(problem: Problem, sigma: float, factor: float = 1.0) -> Stop:
@@ -105,6 +149,7 @@ def discrepancy(problem: Problem, sigma: float, factor: float = 1.0) -> Stop:
 
     For iterations that begin smooth, such as CG and LSQR from zero; of the first data term.
     """
+    sigma, factor = read_number(sigma, "sigma", least=0), read_number(factor, "factor", above=0)
     term = problem.data[0]
     assert term.operator is not None
     bound = (factor * sigma) ** 2 * term.operator.shape[0]
@@ -120,17 +165,21 @@ def discrepancy(problem: Problem, sigma: float, factor: float = 1.0) -> Stop:
 
 
 def time_limit(seconds: float) -> Stop:
-    """Stop after so many seconds from the first iteration."""
-    start: float | None = None
+    """Stop after so many seconds from the beginning of the run, its set-up not counted."""
+    seconds = read_number(seconds, "seconds", least=0)
 
-    def stop(state: Any) -> Status | None:
-        nonlocal start
-        start = perf_counter() if start is None else start
-        if perf_counter() - start < seconds:
-            return None
-        return Status("time limit", f"{seconds:g} s have passed at a residual of {state.residual:.2e}; allow more time", False)
+    def make() -> Stop:
+        start = perf_counter()
 
-    return stop
+        def stop(state: Any) -> Status | None:
+            if perf_counter() - start < seconds:
+                return None
+            reached = f"{seconds:g} s have passed at a residual of {state.residual:.2e}"
+            return Status("time limit", f"{reached}; allow more time", False)
+
+        return stop
+
+    return PerRun(make)
 
 
 def not_finite(state: Any) -> Status | None:
@@ -158,18 +207,22 @@ def stalled(state: Any) -> Status | None:
 
 def diverging() -> Stop:
     """Stop where the residual has grown by 10⁶ over the least so far."""
-    least = np.inf
 
-    def stop(state: Any) -> Status | None:
-        nonlocal least
-        least = min(least, state.residual)
-        if not state.residual > 1e6 * max(least, 1e-6):
-            return None
-        return Status(
-            "diverging",
-            f"the relative residual has grown from {least:.2e} to {state.residual:.2e}; check the operators' adjoints by "
-            "solve(..., check=True), or take shorter steps",
-            False,
-        )
+    def make() -> Stop:
+        least = np.inf
 
-    return stop
+        def stop(state: Any) -> Status | None:
+            nonlocal least
+            least = min(least, state.residual)
+            if not state.residual > 1e6 * max(least, 1e-6):
+                return None
+            return Status(
+                "diverging",
+                f"the relative residual has grown from {least:.2e} to {state.residual:.2e}; check the operators' adjoints by "
+                "solve(..., check=True), or take shorter steps",
+                False,
+            )
+
+        return stop
+
+    return PerRun(make)

@@ -1,12 +1,16 @@
-"""Reading what callers pass: dims, axes and boundary words, with errors that say what to change."""
+"""Reading what callers pass, one function for each kind of argument, with errors that name it and say what to change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
+from numbers import Real
 from operator import index
 from typing import Any
 
 import numpy as np
+
+from ._namespace import asarray, is_array
 
 BOUNDARIES = ("periodic", "zero", "reflect", "mirror", "nearest", "unknown")
 
@@ -53,19 +57,125 @@ def read_ordered_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "
 
 def read_spacing(sampling: Any, name: str = "sampling") -> float:
     """Return a distance between samples."""
+    return read_number(sampling, name, above=0)
+
+
+def read_number(
+    value: Any,
+    name: str,
+    *,
+    least: float = -inf,
+    above: float = -inf,
+    most: float = inf,
+    below: float = inf,
+    infinite: bool = False,
+    remedy: str = "",
+) -> float:
+    """Return a real number within bounds; `remedy` is what the error proposes beside it.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number. A boolean is none.
+    ValueError
+        If it is not within the bounds, is NaN, or is not finite where `infinite` does not allow that.
+    """
+    bounds = [f"{least:g} or more"] if least > -inf else [f"above {above:g}"] if above > -inf else []
+    bounds += [f"{most:g} or less"] if most < inf else [f"below {below:g}"] if below < inf else []
+    wanted = f"{'a' if infinite else 'a finite'} number{', ' if bounds else ''}{' and '.join(bounds)}{remedy}"
+    # a number may come as an array without axes; a boolean passes for a number in Python
+    number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
+        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+    found = float(number)
+    inside = least <= found <= most and (above < found or above == -inf) and (found < below or below == inf)
+    # not a number is within no bounds, of which there always are some
+    if not inside or (not infinite and abs(found) == inf):
+        raise ValueError(f"{name} is {_shown(value)}; give {wanted}")
+    return found
+
+
+def read_whole(value: Any, name: str, *, least: int = 1, remedy: str = "") -> int:
+    """Return a whole number from `least` on.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number. Neither a boolean nor a float is one.
+    ValueError
+        If it is too small.
+    """
+    wanted = f"a whole number, {least} or more{remedy}"
     try:
-        spacing = float(sampling) if not isinstance(sampling, str) else None
+        number = index(value)
     except TypeError:
-        spacing = None
-    if spacing is None:
-        raise TypeError(f"{name} is {sampling!r}; give a number")
-    if not np.isfinite(spacing) or spacing <= 0:
-        raise ValueError(f"{name} is {sampling!r}; give a distance above 0")
-    return spacing
+        number = None
+    if number is None or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+    if number < least:
+        raise ValueError(f"{name} is {_shown(value)}; give {wanted}")
+    return number
+
+
+def read_flag(value: Any, name: str) -> bool:
+    """Return True or False; nothing else is taken for one of them."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {_shown(value)}; give True or False")
+    return bool(value)
+
+
+def read_function(value: Any, name: str, wanted: str) -> Callable[..., Any]:
+    """Return `value` if it can be called; `wanted` says what with."""
+    if not callable(value):
+        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+    if isinstance(value, type):
+        raise TypeError(f"{name} is the class {value.__name__}; give an instance, {value.__name__}(...)")
+    return value  # type: ignore[no-any-return]
+
+
+def read_functions(values: Any, name: str, wanted: str) -> tuple[Callable[..., Any], ...]:
+    """Return a sequence of what can be called as a tuple; one that stands alone is refused, for it may be a sequence too."""
+    if callable(values) or isinstance(values, str | dict) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} is {_shown(values)}; give a sequence of functions of the state, such as [{wanted}]")
+    one = f"a function of the state, such as {wanted}"
+    return tuple(read_function(value, f"{name}[{i}]", one) for i, value in enumerate(values))
+
+
+def read_array(value: Any, name: str, like: Any = None) -> Any:
+    """Return numbers as an array: `value` itself where it is one.
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers, or if some are masked.
+    ValueError
+        If they are no array: rows of different lengths.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError(
+            f"{name} is a masked array, whose mask says nothing here; give {name}.filled(0), and weights=~{name}.mask"
+        )
+    if not is_array(value) and callable(value):
+        raise TypeError(f"{name} is {_shown(value)}; give an array of numbers")
+    try:
+        array = asarray(value, like, name)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of numbers ({error}); give rows of the same length") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name} has dtype {array.dtype}; give an array of numbers")
+    return array
+
+
+def _shown(value: Any) -> str:
+    """Return how a value is written in a message, no longer than a line."""
+    if is_array(value) and value.ndim > 0:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:80]} … ({type(value).__name__})"
 
 
 def read_choice(value: Any, choices: Sequence[str], name: str) -> str:
     """Return `value` if it is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, choices))}")
     return str(value)

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.fft
 from scipy._lib import uarray
 
+from ._arguments import read_whole
 from ._namespace import is_numpy, scipy_namespace
 
 # sums are asked for with the precision that they keep
@@ -78,11 +79,11 @@ def set_workers(workers: int | None) -> None:
     ------
     ValueError
         If `workers` is below 1.
+    TypeError
+        If it is no whole number.
     """
     global _workers
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; give 1 or more, or None for the default")
-    _workers = workers
+    _workers = None if workers is None else read_whole(workers, "workers", remedy=", or None for the default")
 
 
 def good_fft_size(n: int) -> int:

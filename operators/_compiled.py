@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,9 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 
 _kernels: set[Any] = set()
 _pool: ThreadPoolExecutor | None = None
+_MOST_THREADS = max(32, os.cpu_count() or 1)
+# an entry for each call for help that no thread has answered yet
+_unanswered: deque[None] = deque()
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -117,10 +121,19 @@ def over_slabs(function: Any, slabs: int | tuple[int, ...], *arguments: Any, wor
     shares[:, _COUNT] = counts
     call = [function, (*arguments, shares)]
     for _ in range(min(get_workers(), int(counts.max()) // worth) - 1):
-        _threads().submit(_help, call)
+        # where threads do not get to run more calls would only pile up
+        if len(_unanswered) >= _MOST_THREADS:
+            break
+        _unanswered.append(None)
+        _threads().submit(_answer, call)
     function(*arguments, shares)
     # who comes later finds nothing to do, and keeps nothing from being freed
     call.clear()
+
+
+def _answer(call: list[Any]) -> None:
+    _unanswered.pop()
+    _help(call)
 
 
 def _help(call: list[Any]) -> None:
@@ -135,7 +148,7 @@ def _threads() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
         # started as they are needed; none is waited for that has not begun, so that too few only make it slower
-        _pool = ThreadPoolExecutor(max(32, os.cpu_count() or 1), thread_name_prefix="unblur")
+        _pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="unblur")
     return _pool
 
 
@@ -143,6 +156,7 @@ def _forget_threads() -> None:
     # a forked child has the pool without its threads
     global _pool
     _pool = None
+    _unanswered.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from math import prod
 from typing import Any
 
@@ -89,28 +89,28 @@ class Layout:
         """Of a line."""
         return self.sizes[-1] * self.channels
 
-    @cached_property
+    @property
     def planes(self) -> int:
         """Of a spectrum, of which half of the first axis is kept; for an image these are its rows."""
         return self.sizes[0] // 2 + 1
 
-    @cached_property
+    @property
     def rows(self) -> int:
         """From a plane of a spectrum to the next."""
         return 1 if len(self.sizes) == 2 else self._vectors(self.lines) * self.lanes
 
-    @cached_property
+    @property
     def step(self) -> int:
         """From a row of a spectrum to the next: an odd number of vectors, so that the cache holds neighbouring rows."""
         return (2 * -(-self._vectors(self.width) // 2) + 1) * self.lanes
 
-    @cached_property
+    @property
     def tasks(self) -> tuple[int, int, int]:
         """Of the three passes: pairs of vectors of columns, blocks of rows or whole planes, and columns again."""
         columns = self.lines * -(-self._vectors(self.width) // 2)
         return columns, self._vectors(self.planes) if len(self.sizes) == 2 else self.planes, columns
 
-    @cached_property
+    @property
     def tiles(self) -> int:
         """Blocks of rows in a task of the second pass."""
         return 1 if len(self.sizes) == 2 else self.rows // self.lanes

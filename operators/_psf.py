@@ -39,10 +39,6 @@ def read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, .
     return tuple(int(c) for c in given)
 
 
-# taps on a line from which an FFT is faster than their sum
-_FEW_TAPS = 32
-
-
 def kernel_on_grid(
     psf: Any,
     axes: tuple[int, ...],
@@ -81,23 +77,15 @@ def kernel_spectrum(
 ) -> Any:
     """Return the spectrum of `kernel_on_grid`, with half of the last of `axes` if `real`.
 
-    Axis after axis, beginning with the last, so that only lines that hold taps are transformed; where a line holds few taps,
-    its transform is their sum.
+    Axis after axis, beginning with the last, so that only lines that hold taps are transformed. Not by sums over taps, few as
+    they may be: NumPy's go through BLAS, whose locks a process inherits that is forked while another thread is in there.
     """
     if psf.ndim < len(grid):
         psf = np.expand_dims(psf, tuple(set(range(len(grid))) - set(axes)))
     spectrum, last = psf, axes[-1]
     for axis, c in zip(reversed(axes), reversed(center), strict=True):
-        half = real and axis == last
-        if spectrum.shape[axis] <= _FEW_TAPS:
-            n, offsets = grid[axis], np.arange(spectrum.shape[axis]) - c
-            near = np.abs(offsets) < (np.inf if reach is None else reach[axis])
-            places, k = offsets[near] - start[axis], np.arange(n // 2 + 1 if half else n)
-            turns = np.exp(-2j * np.pi / n * (np.multiply.outer(k, places) % n))
-            spectrum = np.moveaxis(np.tensordot(turns, np.compress(near, spectrum, axis), (1, axis)), 0, axis)
-        else:
-            line = kernel_on_grid(spectrum, (axis,), (c,), grid, start, reach)
-            spectrum = Fourier(line.shape, (axis,), half).forward(line)
+        line = kernel_on_grid(spectrum, (axis,), (c,), grid, start, reach)
+        spectrum = Fourier(line.shape, (axis,), real and axis == last).forward(line)
     return contiguous(spectrum)
 
 
@@ -111,8 +99,10 @@ def cosine_spectrum(psf: Any, axes: tuple[int, ...], center: tuple[int, ...], tr
     rounding = 4 * np.finfo(float).eps * np.abs(psf).max()
     if any(np.abs(psf - np.flip(psf, axis)).max() > rounding for axis in axes):
         return None
+    # what is reflected at its edges repeats after twice its length
+    grid, real = tuple(2 * n for n in transform.dims), not np.iscomplexobj(psf)
     for axis in axes:
-        reach = psf.shape[axis] // 2
-        cosines = np.cos(np.multiply.outer(transform.frequencies(axis).ravel(), np.arange(-reach, reach + 1)))
-        psf = np.moveaxis(np.tensordot(cosines, psf, (1, axis)), 0, axis)
-    return psf
+        line = kernel_on_grid(psf, (axis,), (psf.shape[axis] // 2,), grid, [0] * len(grid))
+        spectrum = Fourier(line.shape, (axis,), real).forward(line)
+        psf = (spectrum.real if real else spectrum)[(slice(None),) * axis + (slice(transform.dims[axis]),)]
+    return contiguous(psf)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._arguments import read_axes, read_dims
 from ._backend import fft_namespace, fft_threads
+from ._forks import apart_from_forks
 from .base import Identity, Operator
 
 
@@ -67,9 +68,11 @@ class FourierTransform(_Unitary):
     def __init__(self, dims: Any, axes: int | Sequence[int] | None = None) -> None:
         super().__init__(dims, axes, np.complex128)
 
+    @apart_from_forks
     def _apply(self, x: Any, out: Any) -> Any:
         return _deliver(fft_namespace(x).fftn(x, axes=self.axes, norm="ortho", **fft_threads(x)), out)
 
+    @apart_from_forks
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         return _deliver(fft_namespace(y).ifftn(y, axes=self.axes, norm="ortho", **fft_threads(y)), out)
 
@@ -107,9 +110,11 @@ class CosineTransform(_Unitary):
     def __init__(self, dims: Any, axes: int | Sequence[int] | None = None) -> None:
         super().__init__(dims, axes, np.float64)
 
+    @apart_from_forks
     def _apply(self, x: Any, out: Any) -> Any:
         return _deliver(fft_namespace(x).dctn(x, axes=self.axes, norm="ortho", **fft_threads(x)), out)
 
+    @apart_from_forks
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         return _deliver(fft_namespace(y).idctn(y, axes=self.axes, norm="ortho", **fft_threads(y)), out)
 

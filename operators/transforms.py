@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arguments import read_axes, read_dims
 from ._backend import fft_namespace, fft_threads
+from ._forks import apart_from_forks
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Fourier:
             shape[self.axes[-1]] = shape[self.axes[-1]] // 2 + 1
         return tuple(shape)
 
+    @apart_from_forks
     def forward(self, x: Any) -> Any:
         """Return the spectrum of `x`; where `x` is shorter than `dims` it is continued by zeros."""
         fft, threads = fft_namespace(x), fft_threads(x)
@@ -65,6 +67,7 @@ class Fourier:
             spectrum = fft.fft(spectrum, n=self.dims[axis], axis=axis, overwrite_x=True, **threads)
         return spectrum
 
+    @apart_from_forks
     def inverse(self, spectrum: Any, sizes: tuple[int, ...] | None = None) -> Any:
         """Return the array of this spectrum, cut to its first `sizes` samples; the spectrum is overwritten."""
         fft, threads = fft_namespace(spectrum), fft_threads(spectrum)
@@ -155,11 +158,13 @@ class Cosine:
         """Shape of a spectrum."""
         return self.dims
 
+    @apart_from_forks
     def forward(self, x: Any) -> Any:
         """Return the spectrum of `x`; where `x` is shorter than `dims` it is continued by zeros."""
         sizes = [self.dims[axis] for axis in self.axes]
         return fft_namespace(x).dctn(x, s=sizes, axes=self.axes, **fft_threads(x))
 
+    @apart_from_forks
     def inverse(self, spectrum: Any, sizes: tuple[int, ...] | None = None) -> Any:
         """Return the array of this spectrum, cut to its first `sizes` samples; the spectrum is overwritten."""
         x = fft_namespace(spectrum).idctn(spectrum, axes=self.axes, overwrite_x=True, **fft_threads(spectrum))

@@ -193,7 +193,7 @@ def test_no_step_of_an_algorithm_is_taken():
         lambda: solve(problem, Untouched()),
         lambda: solve(problem, Untouched(), weight=GCV()),
         lambda: plan(problem, Untouched()),
-        lambda: next(iterate(Untouched(), problem)),
+        lambda: next(iterate(problem, Untouched())),
     ):
         with pytest.raises(ValueError, match="no minimum"):
             call()

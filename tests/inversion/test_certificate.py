@@ -107,7 +107,7 @@ def test_closed_form_against_pencil_and_paper():
 
 def test_the_better_of_two_residuals_is_taken():
     problem = problem_of(5, "unknown", True, False, False, 0.03)
-    state = next(islice(iterate(SplitBregman(), problem), 100, None))
+    state = next(islice(iterate(problem, SplitBregman()), 100, None))
     with_state, without = certify(problem, state.x, state), certify(problem, state.x)
     assert with_state.gap < 0.1 * without.gap
 

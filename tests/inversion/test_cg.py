@@ -30,7 +30,7 @@ def scipy_iterates(problem, M=None, x0=None, count=10):
 
 def assert_same_iterates(algorithm, problem, M=None, x0=None):
     expected = scipy_iterates(problem, M, x0)
-    for state, x in zip(islice(iterate(algorithm, problem, x0), len(expected)), expected, strict=True):
+    for state, x in zip(islice(iterate(problem, algorithm, x0), len(expected)), expected, strict=True):
         assert np.linalg.norm(state.x.ravel() - x) < 1e-10 * np.linalg.norm(x)
 
 

@@ -144,10 +144,10 @@ def problem(dtype=np.float64, weighted=True, shape=(150, 160)):
 def test_compiled_steps_are_the_generic_ones(weighted, prior, monkeypatch):
     terms = problem(weighted=weighted) + 1e-6 * Tikhonov() if prior else problem(weighted=weighted)
     assert runs(problem().functional.counts) is not None
-    compiled = [state.x.copy() for state in islice(iterate(RichardsonLucy(), terms), 12)]
+    compiled = [state.x.copy() for state in islice(iterate(terms, RichardsonLucy()), 12)]
     for module in ("unblur.inversion.counts", "unblur.operators._vectors"):
         monkeypatch.setattr(f"{module}.runs", lambda *arrays: None)
-    for state, expected in zip(iterate(RichardsonLucy(), terms), compiled, strict=False):
+    for state, expected in zip(iterate(terms, RichardsonLucy()), compiled, strict=False):
         np.testing.assert_allclose(state.x, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -155,7 +155,7 @@ def test_the_same_bits_whatever_the_number_of_threads():
     found = []
     for workers in (1, 2, 3):
         unblur.set_workers(workers)
-        state = next(islice(iterate(RichardsonLucy(), problem(np.float32, shape=(600, 500))), 6, None))
+        state = next(islice(iterate(problem(np.float32, shape=(600, 500)), RichardsonLucy()), 6, None))
         found.append((state.objective, state.x.tobytes()))
     unblur.set_workers(None)
     assert found[0] == found[1] == found[2]
@@ -165,7 +165,7 @@ def test_the_same_bits_whatever_the_number_of_threads():
 def test_a_step_allocates_no_image_but_what_the_ffts_do(shape, one_thread):
     A = Blur(np.ones((5, 7)) / 35, shape, boundary="periodic")
     y = np.random.default_rng(6).poisson(20.0, shape).astype(float)
-    states = iterate(RichardsonLucy(), Poisson(A, y, 0.1))
+    states = iterate(Poisson(A, y, 0.1), RichardsonLucy())
     for _ in range(4):
         next(states)
     x, out = np.ones(shape), np.ones(shape)

@@ -126,7 +126,7 @@ def test_result_plots(problem):
 
 def test_a_single_term_is_a_problem_to_solve_and_to_iterate():
     term = LeastSquares(np.diag([1.0, 2.0]), np.array([3.0, 4.0]))
-    states = iterate(CG(), term)
+    states = iterate(term, CG())
     next(states)
     np.testing.assert_allclose(next(states).x, [3, 2])
     np.testing.assert_allclose(solve(term, tol=1e-12).x, [3, 2])

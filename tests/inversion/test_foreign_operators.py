@@ -128,8 +128,8 @@ def test_plug_and_play(name):
 def test_hybrid_lsqr(foreign, ours):
     size = Identity(DIMS if hasattr(foreign, "dims") else 72)
     for theirs, expected, _ in zip(
-        iterate(HybridLSQR(), LeastSquares(foreign, data(foreign)) + Tikhonov(size)),
-        iterate(HybridLSQR(), LeastSquares(ours, Y) + Tikhonov(Identity(DIMS))),
+        iterate(LeastSquares(foreign, data(foreign)) + Tikhonov(size), HybridLSQR()),
+        iterate(LeastSquares(ours, Y) + Tikhonov(Identity(DIMS)), HybridLSQR()),
         range(6),
         strict=False,
     ):

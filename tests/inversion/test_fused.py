@@ -96,7 +96,7 @@ def short_arrays_too(monkeypatch):
 
 
 def run(problem, steps=13, relaxation=1.8):
-    state = next(islice(iterate(SplitBregman(relaxation=relaxation), problem), steps - 1, None))
+    state = next(islice(iterate(problem, SplitBregman(relaxation=relaxation)), steps - 1, None))
     return state, [state.x, state.residual, *(s.w for s in state.splits), *(s.penalty for s in state.splits)]
 
 
@@ -132,9 +132,9 @@ def test_penalties_are_balanced_alike(balanced, generic, monkeypatch):
     problem = PROBLEMS["box"]()
     default = [s.penalty for s in SplitBregman().start(problem).splits]
     algorithm = SplitBregman([balanced * p for p in default])
-    states = [next(islice(iterate(algorithm, problem), 11, None))]
+    states = [next(islice(iterate(problem, algorithm), 11, None))]
     monkeypatch.setattr(Term, "fused_step", lambda term, split: None)
-    states.append(next(islice(iterate(algorithm, problem), 11, None)))
+    states.append(next(islice(iterate(problem, algorithm), 11, None)))
     mine, theirs = ([s.penalty for s in state.splits] for state in states)
     assert mine != [balanced * p for p in default]
     np.testing.assert_allclose(mine, theirs, rtol=1e-9)

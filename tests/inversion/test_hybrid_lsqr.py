@@ -44,7 +44,7 @@ def tikhonov(H, y, weight, target=0):
 
 
 def last(problem, algorithm, count):
-    *_, state = islice(iterate(algorithm, problem), count)
+    *_, state = islice(iterate(problem, algorithm), count)
     return state
 
 
@@ -142,7 +142,7 @@ def test_right_vectors_stay_orthogonal():
 def test_the_residual_is_that_of_the_normal_equations_at_the_present_weight():
     A, H, y = noisy("mirror")
     scale = np.linalg.norm(H.T @ y.ravel())
-    for state in islice(iterate(HybridLSQR(), LeastSquares(A, y) + Tikhonov(Identity(A.dims))), 20):
+    for state in islice(iterate(LeastSquares(A, y) + Tikhonov(Identity(A.dims)), HybridLSQR()), 20):
         x = state.x.ravel()
         gradient = H.T @ (y.ravel() - H @ x) - state.weight * x
         assert state.residual == pytest.approx(np.linalg.norm(gradient) / scale, rel=1e-6, abs=1e-12)

@@ -59,7 +59,7 @@ def test_the_residual_is_that_of_the_normal_equations(algorithm, name):
     S, d = stack(problem)
     start = np.linalg.norm(S.conj().T @ d)
     for x0 in (None, np.random.default_rng(9).normal(size=problem.dims)):
-        for state in islice(iterate(algorithm, problem, x0), 4):
+        for state in islice(iterate(problem, algorithm, x0), 4):
             actual = np.linalg.norm(S.conj().T @ (d - S @ state.x.ravel())) / start
             assert state.residual == pytest.approx(actual, rel=1e-8, abs=1e-13)
 
@@ -132,7 +132,7 @@ def test_takes_any_operator(algorithm, make):
 @SOLVERS
 def test_float32_stays_float32(algorithm):
     problem, double = blurred("unknown", dtype=np.float32), blurred("unknown")
-    for state in islice(iterate(algorithm, problem), 30):
+    for state in islice(iterate(problem, algorithm), 30):
         arrays = [state.x, *(getattr(state, name) for name in ("p", "s", "z", "v", "w") if hasattr(state, name))]
         arrays += [a for name in ("r", "q", "u") if hasattr(state, name) for a in getattr(state, name)]
         assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
@@ -195,7 +195,7 @@ def test_a_step_allocates_no_image_but_what_the_ffts_do(algorithm, boundary, wei
     D = FirstDerivative(A.dims, 0, boundary="nearest")
     weights = rng.uniform(size=shape) if weighted else None
     problem = LeastSquares(A, rng.normal(size=shape), weights) + 0.1 * Tikhonov(D) + 0.1 * Tikhonov(Identity(A.dims))
-    states = iterate(algorithm, problem)
+    states = iterate(problem, algorithm)
     next(states)
     x, Mx, y, Dx = np.ones(A.dims), np.ones(A.dims), np.ones(A.dimsd), np.ones(D.dimsd)
     M = getattr(next(states), "M", None)

@@ -20,7 +20,7 @@ def scipy_lsqr(S, d, iterations, x0=None):
 def test_iterates_and_estimates_are_those_of_scipy(name):
     problem = PROBLEMS[name]()
     S, d = stack(problem)
-    for k, state in enumerate(islice(iterate(LSQR(), problem), 10), start=1):
+    for k, state in enumerate(islice(iterate(problem, LSQR()), 10), start=1):
         x, _, _, r_norm, _, S_norm, condition, gradient_norm, x_norm, _ = scipy_lsqr(S, d, k)
         assert np.linalg.norm(state.x.ravel() - x) < 1e-10 * np.linalg.norm(x)
         estimates = [state.residual_norm, state.operator_norm, state.condition, state.gradient_norm, state.x_norm]
@@ -38,7 +38,7 @@ def test_iterates_are_those_of_scipy_from_elsewhere():
     problem = PROBLEMS["weighted"]()
     S, d = stack(problem)
     x0 = np.random.default_rng(0).normal(size=problem.dims)
-    for k, state in enumerate(islice(iterate(LSQR(), problem, x0), 10), start=1):
+    for k, state in enumerate(islice(iterate(problem, LSQR(), x0), 10), start=1):
         x = scipy_lsqr(S, d, k, x0.ravel())[0]
         assert np.linalg.norm(state.x.ravel() - x) < 1e-10 * np.linalg.norm(x)
 
@@ -46,7 +46,7 @@ def test_iterates_are_those_of_scipy_from_elsewhere():
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_iterates_are_those_of_conjugate_gradients(name):
     problem = PROBLEMS[name]()
-    for one, other in islice(zip(iterate(LSQR(), problem), iterate(CG(), problem), strict=True), 10):
+    for one, other in islice(zip(iterate(problem, LSQR()), iterate(problem, CG()), strict=True), 10):
         assert np.linalg.norm(one.x - other.x) < 1e-10 * np.linalg.norm(other.x)
 
 
@@ -63,7 +63,7 @@ def test_the_answer_is_that_of_scipy_with_damping():
 def test_estimates_of_the_norms_meet_the_true_ones():
     problem = PROBLEMS["matrix"]()
     S, d = stack(problem)
-    *_, state = islice(iterate(LSQR(), problem), S.shape[1])
+    *_, state = islice(iterate(problem, LSQR()), S.shape[1])
     # Lanczos has then seen every singular value
     assert state.operator_norm == pytest.approx(np.linalg.norm(S), rel=1e-6)
     assert state.condition == pytest.approx(np.linalg.norm(S) * np.linalg.norm(np.linalg.pinv(S)), rel=1e-6)

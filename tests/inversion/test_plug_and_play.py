@@ -132,7 +132,7 @@ def test_one_step_is_the_dense_regularised_inverse(boundary):
     algorithm = PlugAndPlay(steps=3, first_sigma=0.4, last_sigma=0.1, inner_iterations=100)
     x0 = rng.normal(size=A.dims)
     H, x = dense(A), x0.ravel()
-    for sigma, state in zip((0.4, 0.2, 0.1), iterate(algorithm, problem, x0), strict=False):
+    for sigma, state in zip((0.4, 0.2, 0.1), iterate(problem, algorithm, x0), strict=False):
         alpha = 0.04 / sigma**2
         normal = H.T @ H + (0.1 + alpha) * np.eye(len(x))
         x = np.linalg.solve(normal, H.T @ y.ravel() + alpha * 0.5 * x)
@@ -184,7 +184,7 @@ def test_float32_all_the_way_and_nothing_of_the_users_is_changed(boundary):
         image *= 0.9  # in place, and in double precision
         return image.astype(np.float64)
 
-    states = iterate(PlugAndPlay(), LeastSquares(A, y) + 1e-3 * Tikhonov() + 1e-4 * Denoiser(denoise), x0)
+    states = iterate(LeastSquares(A, y) + 1e-3 * Tikhonov() + 1e-4 * Denoiser(denoise), PlugAndPlay(), x0)
     next(states)
     state = next(states)
     assert {a.dtype for a in (state.x, state.z, state.gram)} == {np.dtype(np.float32)}

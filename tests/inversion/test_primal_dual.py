@@ -216,7 +216,7 @@ def test_float32_all_the_way_and_nothing_of_the_users_is_changed(scene):
     kept, x0 = y.copy(), y.copy()
     for term in (LeastSquares(A, y, weights=y > 0.02), Huber(A, y, 0.1), Poisson(A, y, np.full(y.shape, 0.5)), Distance(A, y)):
         problem = term + 0.05 * TotalVariation() + 0.01 * Sparsity(Wavelet(A.dims, level=1)) + Box(0, 1)
-        states = iterate(PrimalDual(), problem, x0)
+        states = iterate(problem, PrimalDual(), x0)
         next(states)
         state = next(states)
         assert {a.dtype for a in (state.x, state.relaxed, *(d.u for d in state.duals))} == {np.dtype(np.float32)}

@@ -140,7 +140,7 @@ def test_hyper_laplacian_ends_in_a_stationary_point_and_below_its_start():
     rng = np.random.default_rng(7)
     H, y = rng.normal(size=(15, 8)), rng.normal(size=15)
     problem = LeastSquares(H, y) + 1.0 * Sparsity(power=2 / 3)
-    objectives = [problem.objective(s.x) for s, _ in zip(iterate(ProximalGradient(), problem), range(50), strict=False)]
+    objectives = [problem.objective(s.x) for s, _ in zip(iterate(problem, ProximalGradient()), range(50), strict=False)]
     assert np.all(np.diff(objectives) <= 1e-12)
     x = run(problem).x
     alive = x != 0
@@ -170,7 +170,7 @@ def test_one_apply_and_one_adjoint_an_iteration():
             calls.append("Aᴴ")
             return super().rmatvec(y)
 
-    states = iterate(ProximalGradient(), LeastSquares(Counted(H), rng.normal(size=8)) + 0.1 * Sparsity())
+    states = iterate(LeastSquares(Counted(H), rng.normal(size=8)) + 0.1 * Sparsity(), ProximalGradient())
     for _ in range(5):
         next(states)
     calls.clear()
@@ -185,7 +185,7 @@ def test_float32_all_the_way_and_nothing_of_the_users_is_changed():
     x0 = rng.normal(size=A.dims).astype(np.float32)
     kept = y.copy(), x0.copy()
     problem = LeastSquares(A, y, weights=y > 0) + Huber(A, y, 0.1) + 0.1 * Tikhonov() + Sparsity(Identity(A.dims))
-    states = iterate(ProximalGradient(), problem, x0)
+    states = iterate(problem, ProximalGradient(), x0)
     for _ in range(3):
         state = next(states)
     assert {a.dtype for a in (state.x, state.before, *(i.Ax for i in state.images))} == {np.dtype(np.float32)}

@@ -46,7 +46,7 @@ def dense(A):
 def run(problem, algorithm, n, x0=None):
     """Return copies of the first n iterates."""
     problem = problem if isinstance(problem, Problem) else Problem((problem,))
-    return [state.x.copy() for state, _ in zip(iterate(algorithm, problem, x0), range(n), strict=False)]
+    return [state.x.copy() for state, _ in zip(iterate(problem, algorithm, x0), range(n), strict=False)]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_guard_holds_where_acceleration_would_overshoot():
     for seed in range(10):
         H = np.random.default_rng(seed).uniform(size=(6, 9)) ** 4
         problem = Problem((Poisson(H, rng.poisson(5, 6).astype(float), 0.1),))
-        seen = [s.objective for s, _ in zip(iterate(RichardsonLucy(), problem), range(200), strict=False)]
+        seen = [s.objective for s, _ in zip(iterate(problem, RichardsonLucy()), range(200), strict=False)]
         assert np.all(np.diff(seen) <= 1e-12 * abs(seen[0]))
 
 
@@ -199,7 +199,7 @@ def test_float32_all_the_way_and_nothing_of_the_users_is_changed(counts):
     x0 = y + 1
     kept = y.copy(), x0.copy()
     problem = Poisson(A, y, 0.5, y < 100) + 0.01 * TotalVariation() + 0.001 * Tikhonov()
-    states = iterate(RichardsonLucy(), problem, x0)
+    states = iterate(problem, RichardsonLucy(), x0)
     next(states)
     state = next(states)
     arrays = (state.x, state.step, state.sensitivity, state.lift, *(e.u for e in state.edges))

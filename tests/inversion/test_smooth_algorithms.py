@@ -115,7 +115,7 @@ def test_the_residual_is_the_gradient_over_that_at_the_start(algorithm):
     problem = robust()
     x0 = np.random.default_rng(2).normal(size=(7, 6))
     start = np.linalg.norm(problem.gradient(x0))
-    for state in islice(iterate(algorithm, problem, x0), 5):
+    for state in islice(iterate(problem, algorithm, x0), 5):
         assert state.residual == pytest.approx(np.linalg.norm(problem.gradient(state.x)) / start, rel=1e-9)
 
 
@@ -209,7 +209,7 @@ def test_says_what_it_costs(algorithm):
 def test_a_fixed_step_is_textbook_gradient_descent():
     problem = PROBLEMS["weighted"]()
     x = x0 = np.random.default_rng(6).normal(size=problem.dims)
-    for state in islice(iterate(GradientDescent(step_size=0.2), problem, x0), 5):
+    for state in islice(iterate(problem, GradientDescent(step_size=0.2), x0), 5):
         x = x - 0.2 * problem.gradient(x)
         np.testing.assert_allclose(state.x, x, rtol=1e-13)
 

@@ -89,7 +89,7 @@ def test_the_solution_does_not_depend_on_penalty_relaxation_or_start(scene, boun
     problem = LeastSquares(A, scene) + 0.01 * TotalVariation()
     if box:
         problem = problem + Box(0, 1)
-    first = next(iterate(SplitBregman(), problem))
+    first = next(iterate(problem, SplitBregman()))
     default = [s.penalty for s in first.splits]
     rng = np.random.default_rng(4)
     objectives = []
@@ -136,7 +136,7 @@ def test_balancing_mends_penalties_that_are_far_off(scene, factor, boundary):
 
 def test_the_residual_never_grows(scene):
     A = Blur(np.full((3, 3), 1 / 9), scene.shape, boundary="unknown")
-    states = iterate(SplitBregman(relaxation=1.0, balancing=False), LeastSquares(A, scene) + 0.01 * TotalVariation())
+    states = iterate(LeastSquares(A, scene) + 0.01 * TotalVariation(), SplitBregman(relaxation=1.0, balancing=False))
     steps = []
     for state, _ in zip(states, range(50), strict=False):
         length = sum(s.penalty * np.sum((s.v + s.u) ** 2) for s in state.splits)
@@ -148,7 +148,7 @@ def test_the_residual_never_grows(scene):
 def test_float32_all_the_way(scene, boundary):
     A = Blur(np.full((3, 3), 1 / 9), scene.shape, boundary=boundary)
     problem = LeastSquares(A, scene.astype(np.float32)) + 0.01 * TotalVariation() + Box(0, 1)
-    state = next(iterate(SplitBregman(), problem))
+    state = next(iterate(problem, SplitBregman()))
     division = state.update.division
     arrays = [state.x, *(a for s in state.splits for a in (s.w, s.u, s.v, s.K.apply(state.x)))]
     arrays += [a for a in ([division.inverse] if division.symbols else [division.known]) if a is not None]
@@ -163,7 +163,7 @@ def test_a_step_allocates_no_image(boundary, dtype, one_thread):
 
     A = Blur(np.full((5, 5), 1 / 25), (1000, 1000), boundary=boundary)
     y = np.random.default_rng(0).uniform(size=(1000, 1000)).astype(dtype)
-    states = iterate(SplitBregman(), LeastSquares(A, y) + 0.01 * TotalVariation() + Box(0, 1))
+    states = iterate(LeastSquares(A, y) + 0.01 * TotalVariation() + Box(0, 1), SplitBregman())
     next(states)
     tracemalloc.start()
     try:
@@ -201,7 +201,7 @@ def test_fft_count_is_what_the_plan_says(scene, monkeypatch):
         A = Blur(cross, scene.shape, boundary=boundary)
         problem = LeastSquares(A, scene) + 0.01 * TotalVariation()
         assert plan(problem).ffts == expected
-        states = iterate(SplitBregman(), problem)
+        states = iterate(problem, SplitBregman())
         next(states)
         count = 0
         with monkeypatch.context() as patch:
@@ -338,7 +338,7 @@ def test_ffts_of_another_library_come_in_by_scipys_backends():
     A = Blur(np.random.default_rng(0).uniform(size=(3, 4)), (20, 21), boundary="unknown")
     problem = LeastSquares(A, np.ones((20, 21))) + 0.1 * TotalVariation()
     expected = solve(problem, SplitBregman(), tol=0, max_iterations=2).x
-    states = iterate(SplitBregman(), problem)
+    states = iterate(problem, SplitBregman())
     next(states)
     with scipy.fft.set_backend(Counting):
         x = next(states).x
