@@ -12,7 +12,7 @@ from unblur.operators._backend import sum_of_squares
 from unblur.operators._namespace import is_numpy
 
 from .functionals import capability
-from .normal import NormalEquations, Quadratic, dtype_of_unknown, quadratic
+from .normal import NormalEquations, Quadratic, quadratic
 from .null_space import NEGLIGIBLE, least_resisted
 from .problem import Problem
 from .spectra import in_precision
@@ -47,7 +47,7 @@ def refuse_unbounded(problem: Problem) -> None:
     """
     terms = [t for t in problem.terms if t.weight > 0]
     doubtful = [t for t in terms if not capability(t.functional, "bounded_below")]
-    if not doubtful or np.isfinite(problem.box).all() or not is_numpy(problem.data[0].target):
+    if not doubtful or all(np.isfinite(bound).all() for bound in problem.box) or not is_numpy(problem.data[0].target):
         return
     with np.errstate(all="ignore"):
         ray = _Rays(problem, doubtful, [t for t in terms if t not in doubtful])
@@ -69,7 +69,7 @@ class _Rays:
 
     def __init__(self, problem: Problem, doubtful: list[Term], others: list[Term]) -> None:
         self.problem, self.doubtful, self.others = problem, doubtful, others
-        self.dtype = np.result_type(dtype_of_unknown(problem), np.float64)
+        self.dtype = np.result_type(problem.dtype, np.float64)
         self.x = problem.feasible(problem.initial()).astype(self.dtype)
         self.scale = _length(self.x) or math.sqrt(self.x.size)
         self.slope = sum((self._gradient(t) for t in doubtful), np.zeros_like(self.x))
@@ -140,7 +140,7 @@ class _Rays:
         low, high = self.problem.box
         if np.iscomplexobj(d):
             return d
-        return np.clip(d, 0 if np.isfinite(low) else -np.inf, 0 if np.isfinite(high) else np.inf)
+        return np.clip(d, np.where(np.isfinite(low), 0, -np.inf), np.where(np.isfinite(high), 0, np.inf))
 
 
 def _is_quadratic(term: Term) -> bool:

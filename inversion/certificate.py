@@ -107,7 +107,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
     return Certificate(objective, float(gap), float(kkt) if np.isfinite(kkt) else np.nan, note)
 
 
-def _obstacle(terms: list[Term], low: float, high: float, dtype: Any) -> str:
+def _obstacle(terms: list[Term], low: Any, high: Any, dtype: Any) -> str:
     """Return why no gap can be given, or nothing."""
     for term in terms:
         if not capability(term.functional, "convex"):
@@ -116,7 +116,7 @@ def _obstacle(terms: list[Term], low: float, high: float, dtype: Any) -> str:
             return f"{term!r} has no conjugate, so that there is no bound"
     if dtype.kind == "c":
         return "x is complex; the bound is for real images"
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return "x has no finite bounds, without which the bound is minus infinity; add Box(low, high)"
     return ""
 
@@ -136,7 +136,7 @@ def _dual(term: Term, x: Any, estimate: Any, prefer_residual: bool) -> Any:
     return term.weight * (functional.project_dual(p) if hasattr(functional, "project_dual") else p)
 
 
-def _unopposed(c: Any, x: Any, low: float, high: float) -> Any:
+def _unopposed(c: Any, x: Any, low: Any, high: Any) -> Any:
     """Return the force on x where no bound holds it."""
     if np.iscomplexobj(c):
         return c

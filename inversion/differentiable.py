@@ -12,7 +12,6 @@ import scipy.optimize
 from unblur.operators._backend import real_dtype, sum_of_squares
 from unblur.operators._namespace import is_numpy
 
-from .normal import copied, dtype_of_unknown
 from .problem import Problem
 from .quadratic import UnsolvableError
 from .terms import Term
@@ -47,7 +46,7 @@ class Differentiable:
                     f"{solver} cannot take {term!r}, which has no gradient; SplitBregman can where it has a prox"
                 )
         self.dims = problem.dims
-        self.dtype, self.xp = dtype_of_unknown(problem), problem.xp
+        self.dtype, self.xp = problem.dtype, problem.xp
         self._point: Any = None
         self._value, self._gradient = math.nan, None
 
@@ -58,7 +57,7 @@ class Differentiable:
 
     def read_start(self, problem: Problem, x0: Any) -> Any:
         """Return a copy of `x0` in the problem's precision; for None the data brought to x's grid."""
-        return copied(problem.initial() if x0 is None else x0, self.xp.empty(0, self.dtype))
+        return problem.read_start(x0)
 
     def value_and_gradient(self, x: Any) -> tuple[float, Any]:
         """Return the objective at `x`, summed in float64, and its gradient."""

@@ -64,6 +64,7 @@ class KullbackLeibler:
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
+    real_only: ClassVar[bool] = True
     #: its gradient is unbounded near u = 0
     lipschitz: ClassVar[float | None] = None
 

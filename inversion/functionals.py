@@ -45,6 +45,10 @@ class Functional(Protocol):
         """A Lipschitz constant of the gradient; None where there is none, or where it is not known."""
 
     @property
+    def real_only(self) -> bool:
+        """Whether f has no meaning for complex numbers."""
+
+    @property
     def bounded_below(self) -> bool:
         """Whether f is known never to fall below some number; where it is not, `refuse_unbounded` looks along some rays."""
 
@@ -66,6 +70,7 @@ _WHERE_NOT_SAID: dict[str, Any] = {
     "convex": True,
     "quadratic": False,
     "lipschitz": None,
+    "real_only": False,
     "bounded_below": False,
 }
 
@@ -214,27 +219,35 @@ class GroupNorm:
         return weight / (0.045 * scale)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Interval:
-    """0 where low ≤ z ≤ high everywhere, else infinite."""
+    """0 where low ≤ z ≤ high everywhere, else infinite; bounds are numbers, or arrays of the shape of z."""
 
-    low: float
-    high: float
+    low: Any
+    high: Any
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = True
     bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """The bounds of every entry."""
+    def bounds(self) -> tuple[Any, Any]:
+        """The bounds of every entry, as two numbers or arrays."""
         return self.low, self.high
+
+    def cast(self, dtype: Any, like: Any = None) -> Self:
+        def convert(bound: Any) -> Any:
+            return bound if np.ndim(bound) == 0 else asarray(bound, like, "a bound").astype(real_dtype(dtype), copy=False)
+
+        return replace(self, low=convert(self.low), high=convert(self.high))
 
     def value(self, z: Any) -> float:
         # a point that the prox itself made may lie off the bound by a rounding error
-        slack = 4 * np.finfo(z.dtype).eps * max(np.abs(b) for b in (self.low, self.high, 0) if np.isfinite(b))
-        inside = float(z.min()) >= self.low - slack and float(z.max()) <= self.high + slack
+        sizes = (np.abs(b[np.isfinite(b)]).max(initial=0) for b in map(np.atleast_1d, self.bounds))
+        slack = 4 * np.finfo(z.dtype).eps * float(max(sizes))
+        inside = bool((z >= self.low - slack).all() and (z <= self.high + slack).all())
         return 0.0 if inside else np.inf
 
     def prox(self, z: Any, step: float, out: Any = None) -> Any:
@@ -243,16 +256,16 @@ class Interval:
     def fused(self, split: Split) -> FusedStep | None:
         from .fused import pointwise
 
-        return pointwise(split, "BOUNDS", bounds=self.bounds)
+        return pointwise(split, "BOUNDS", bounds=self.bounds) if all(np.ndim(b) == 0 for b in self.bounds) else None
 
     def conjugate(self, p: Any) -> float:
         slack = rounding(p) * largest(p)
         total = 0.0
         for bound, part in ((self.low, np.minimum(p, 0)), (self.high, np.maximum(p, 0))):
-            if np.isfinite(bound):
-                total += bound * float(np.sum(part, dtype=np.float64))
-            elif largest(part) > slack:
+            finite = np.isfinite(bound)
+            if largest(np.where(finite, 0, part)) > slack:
                 return np.inf
+            total += float(np.sum(np.where(finite, bound, 0) * part, dtype=np.float64))
         return total
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:

@@ -12,7 +12,7 @@ import scipy.linalg
 from unblur.operators import Fourier, gram_symbol
 from unblur.operators._backend import sum_of_squares
 
-from .normal import NormalEquations, dtype_of_unknown, quadratic
+from .normal import NormalEquations, quadratic
 from .problem import Problem
 from .projected_gcv import balancing_omega, minimise_gcv
 from .quadratic import UnsolvableError
@@ -131,9 +131,7 @@ class HybridLSQR:
         if x0 is not None:
             raise ValueError("x0 is given, but HybridLSQR starts from the prior's target always; leave it out")
         prior, curvature = _prior(problem)
-        S = StackedSystem(
-            [quadratic(t, "HybridLSQR") for t in problem.data if t.weight > 0], problem.dims, dtype_of_unknown(problem)
-        )
+        S = StackedSystem([quadratic(t, "HybridLSQR") for t in problem.data if t.weight > 0], problem.dims, problem.dtype)
         center = np.zeros_like(S.work)
         if prior.offset is not None:
             # ‖D x − t‖² = c ‖x − Dᴴt / c‖² + a constant

@@ -10,10 +10,10 @@ import numpy as np
 
 from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
-from unblur.operators._namespace import asarray, contiguous, namespace
+from unblur.operators._namespace import namespace
 from unblur.operators._vectors import axpby
 
-from .problem import Problem
+from .problem import Problem, copied
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -115,7 +115,7 @@ class NormalEquations:
     def of(cls, problem: Problem, solver: str) -> Self:
         """Return the system of a problem; raise `UnsolvableError` in the name of `solver` if a term is not quadratic."""
         parts = [quadratic(term, solver) for term in problem.terms if term.weight > 0]
-        return cls(parts, problem.dims, dtype_of_unknown(problem))
+        return cls(parts, problem.dims, problem.dtype)
 
     def data_arrays(self) -> list[Any]:
         """Return an array of the shape of A x for each term."""
@@ -167,14 +167,6 @@ class NormalEquations:
         return sum(2 * part.A.ffts for part in self.parts)
 
 
-def copied(x0: Any, like: Any) -> Any:
-    """Return a copy of `x0` in the precision and the library of `like`, in one run of memory; a complex one stays so."""
-    x0 = asarray(x0, like, "x0")
-    if not np.can_cast(x0.dtype, like.dtype, "same_kind"):
-        raise TypeError(f"x0 has dtype {x0.dtype}, but x is of {like.dtype}; give its real part")
-    return contiguous(x0.astype(like.dtype))
-
-
 def quadratic(term: Term, solver: str) -> Quadratic:
     """Return a term as a `Quadratic`; raise `UnsolvableError` in the name of `solver` if it is none."""
     functional = term.functional
@@ -185,10 +177,3 @@ def quadratic(term: Term, solver: str) -> Quadratic:
     if np.ndim(metric) == 0:
         return Quadratic(term.operator, term.offset, term.weight * float(metric), None, term.carries_data)
     return Quadratic(term.operator, term.offset, term.weight, metric, term.carries_data)
-
-
-def dtype_of_unknown(problem: Problem) -> np.dtype[Any]:
-    """Return the type of x: that of the data, and complex where an operator or an offset is."""
-    kinds = [t.offset.dtype for t in problem.terms if t.offset is not None]
-    kinds += [np.dtype(np.complex64) for t in problem.terms if t.operator is not None and t.operator.dtype.kind == "c"]
-    return np.result_type(problem.dtype, *kinds)

@@ -11,6 +11,7 @@ import numpy as np
 from unblur.operators import Operator
 from unblur.operators._namespace import asarray, contiguous, is_array, namespace
 
+from .functionals import capability
 from .spectra import Spectra
 from .terms import Term
 
@@ -62,8 +63,10 @@ class Problem:
             first = self.data[0].target
             for t in self.data:
                 _check_library(t, first)
-            self.dtype = np.result_type(*(t.target.dtype for t in self.data))
-            terms = tuple(t.bind(A).cast(self.dtype, first) for t in terms)
+            terms = tuple(t.bind(A) for t in terms)
+            #: of x, and of all arrays of a solver: as precise as the data, and complex where anything is
+            self.dtype = _dtype_of_unknown(terms)
+            terms = tuple(t.cast(self.dtype, first) for t in terms)
             self.data = tuple(t for t in terms if t.carries_data)
             for term in terms:
                 assert term.operator is not None
@@ -72,6 +75,7 @@ class Problem:
                         f"the operator of {term!r} takes arrays of shape {tuple(term.operator.dims)}, but the data "
                         f"put x on {tuple(A.dims)}; make it for that shape, A.dims"
                     )
+            _check_bounds(terms)
             self.spectra = Spectra(self.xp.empty(0, self.dtype))
         self.terms = terms
 
@@ -141,15 +145,18 @@ class Problem:
         return sum(t.gradient(x) for t in self.terms)
 
     @property
-    def box(self) -> tuple[float, float]:
-        """The bounds that the terms put on x; infinite where they put none."""
-        boxes = [b for b in (t.box for t in self.terms) if b is not None]
-        return max((b[0] for b in boxes), default=-np.inf), min((b[1] for b in boxes), default=np.inf)
+    def box(self) -> tuple[Any, Any]:
+        """The bounds that the terms put on x, as numbers or as arrays of its shape; infinite where they put none."""
+        low, high = -np.inf, np.inf
+        for bounds in filter(None, (t.box for t in self.terms)):
+            low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
+        return tuple(float(b) if np.ndim(b) == 0 else b for b in (low, high))
 
     def feasible(self, x: Any) -> Any:
-        """Return `x` brought between the bounds; itself where there are none."""
-        low, high = self.box
-        return x if np.iscomplexobj(x) or (low, high) == (-np.inf, np.inf) else np.clip(x, low, high)
+        """Return `x` brought between the bounds, in its own precision; itself where there are none."""
+        if all(t.box is None for t in self.terms):
+            return x
+        return np.clip(x, *(b if np.ndim(b) == 0 else asarray(b, x).astype(x.dtype, copy=False) for b in self.box))
 
     def memory_usage(self) -> int:
         """Return the bytes that data, weights and operators hold, cached spectra included; solvers add their states."""
@@ -172,12 +179,53 @@ class Problem:
         return x * x.real.dtype.type(float(np.vdot(Ax, y).real) / energy) if energy > 0 else x
 
     def read_start(self, x0: Any) -> Any:
-        """Return a copy of `x0` in the library and the precision of the data, in one run of memory; for None `initial()`."""
-        return contiguous(self.initial() if x0 is None else asarray(x0, self.data[0].target, "x0").astype(self.dtype))
+        """Return a copy of `x0` in the library of the data and as the type of x, in one run of memory; for None `initial()`."""
+        return copied(self.initial() if x0 is None else x0, self.spectra.like)
 
     def __repr__(self) -> str:
         where = f" of {'×'.join(map(str, self.dims))}" if self.data else ""
         return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)
+
+
+def copied(x0: Any, like: Any) -> Any:
+    """Return a copy of `x0` in the type and the library of `like`, in one run of memory; what is complex is not made real."""
+    x0 = asarray(x0, like, "x0")
+    if not np.can_cast(x0.dtype, like.dtype, "same_kind"):
+        raise TypeError(f"x0 has dtype {x0.dtype}, but x is of {like.dtype}; give its real part")
+    return contiguous(x0.astype(like.dtype))
+
+
+def _check_bounds(terms: tuple[Term, ...]) -> None:
+    """Refuse bounds that leave no x between them."""
+    boxes = [t for t in terms if t.box is not None]
+    for i, t in enumerate(boxes):
+        for other in boxes[:i]:
+            if np.any(np.maximum(t.box[0], other.box[0]) > np.minimum(t.box[1], other.box[1])):  # type: ignore[index]
+                raise ValueError(f"no x lies within both {other!r} and {t!r}; mend the bounds")
+
+
+def _dtype_of_unknown(terms: tuple[Term, ...]) -> np.dtype[Any]:
+    """Return the type of x; refuse a complex one where a term is for real numbers."""
+    precision = np.result_type(*(t.target.dtype for t in terms if t.carries_data))
+    reasons = [reason for t in terms if (reason := _complex_part(t))]
+    if not reasons:
+        return precision
+    for t in terms:
+        if capability(t.functional, "real_only"):
+            raise TypeError(
+                f"{t!r} is for real numbers, but x is complex, since {reasons[0]}; leave it out, or give data, operators and "
+                "targets that are real (A.toreal() makes an operator so)"
+            )
+    return np.result_type(precision, np.complex64)
+
+
+def _complex_part(term: Term) -> str:
+    """Return what makes x complex in a term; nothing where nothing does."""
+    if term.operator is not None and term.operator.dtype.kind == "c":
+        return f"the operator of {term!r} is"
+    if any(b is not None and b.dtype.kind == "c" for b in (term.offset, term.target)):
+        return f"the {'data' if term.carries_data else 'target'} of {term!r} are"
+    return ""
 
 
 def _check_library(term: Term, first: Any) -> None:

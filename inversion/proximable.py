@@ -40,7 +40,7 @@ def lipschitz(term: Term, like: Any = None) -> float:
 
 def is_identity(A: Operator) -> bool:
     """Return whether A says that it is the identity."""
-    s = symbol(A, Fourier(tuple(A.dims), tuple(range(len(A.dims)))))
+    s = symbol(A, _every_frequency(A))
     return s is not None and tuple(A.dims) == tuple(A.dimsd) and bool(np.all(s == 1))
 
 
@@ -48,8 +48,12 @@ def is_unitary(A: Operator) -> bool:
     """Return whether A says that AᴴA = I, and is square, so that AAᴴ = I too."""
     if A.shape[0] != A.shape[1]:
         return False
-    g = gram_symbol(A, Fourier(tuple(A.dims), tuple(range(len(A.dims)))))
+    g = gram_symbol(A, _every_frequency(A))
     return g is not None and bool(np.all(g == 1))
+
+
+def _every_frequency(A: Operator) -> Fourier:
+    return Fourier(tuple(A.dims), tuple(range(len(A.dims))), real=A.dtype.kind != "c")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Identity, Operator, aslinearoperator
-from unblur.operators._backend import real_dtype, working_dtype
+from unblur.operators._backend import working_dtype
 from unblur.operators._namespace import asarray
 
 from .functionals import Functional
@@ -79,14 +79,16 @@ class Term:
         return self if self.operator is not None else self._with(operator=Identity(A.dims))
 
     def cast(self, dtype: Any, like: Any = None) -> Self:
-        """Return the term with its arrays in the precision of `dtype`, and in the library of `like` where that is given."""
+        """Return the term with its offset as `dtype`, that of x, and its other arrays in the same precision.
+
+        All are brought to the library of `like` where that is given.
+        """
         term = self
         if hasattr(self.functional, "cast"):
             term = term._with(functional=self.functional.cast(dtype, like))
         if self.offset is None:
             return term
-        kind = np.result_type(real_dtype(dtype), np.complex64) if self.offset.dtype.kind == "c" else real_dtype(dtype)
-        return term._with(offset=asarray(self.offset, like, "the offset of a term").astype(kind, copy=False))
+        return term._with(offset=asarray(self.offset, like, "the offset of a term").astype(dtype, copy=False))
 
     @property
     def A(self) -> Operator:  # noqa: N802 - the field's own symbol
@@ -151,8 +153,8 @@ class Term:
         return None if fused is None else fused(split)
 
     @property
-    def box(self) -> tuple[float, float] | None:
-        """The bounds of x where the term is nothing but that; else None."""
+    def box(self) -> tuple[Any, Any] | None:
+        """The bounds of x, two numbers or arrays of its shape, where the term is nothing but that; else None."""
         plain = self.operator is not None and self.operator.is_identity and self.offset is None
         return getattr(self.functional, "bounds", None) if plain else None
 

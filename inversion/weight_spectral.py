@@ -52,8 +52,8 @@ class SpectralFits(Fits):
         self.count = transform.multiplicity()
         self.parseval = transform.energy_weights()
         spectra = Spectra(np.empty(0))
-        data = [(t.cast(np.float64), w) for t, w in gaussian_data(problem)]
-        priors = [t.cast(np.float64) for t in priors]
+        data = [(t.cast(np.result_type(problem.dtype, np.float64)), w) for t, w in gaussian_data(problem)]
+        priors = [t.cast(np.result_type(problem.dtype, np.float64)) for t in priors]
         self.samples = sum(t.offset.size for t, _ in data)  # type: ignore[union-attr]
         # whiteness is that of Fourier coefficients; and of a stack, say, the Gram alone is diagonal
         spectral = isinstance(transform, Fourier)

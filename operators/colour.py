@@ -11,6 +11,7 @@ from ._arguments import read_axis, read_dims, read_ordered_axes
 from ._backend import real_dtype
 from ._namespace import Constant, asnumpy, namespace
 from .base import Identity, Operator
+from .transforms import Fourier
 
 
 class ChannelMix(Operator):
@@ -101,7 +102,8 @@ class ChannelMix(Operator):
         return diagonal.reshape(shape)
 
     def symbol(self, transform: Any) -> Any:
-        return self._diagonal(self.matrix, transform)
+        halved = isinstance(transform, Fourier) and transform.real and self.dtype.kind == "c"
+        return None if halved else self._diagonal(self.matrix, transform)
 
     def gram_symbol(self, transform: Any) -> Any:
         gram = self._diagonal(np.matmul(self.matrix.conj().T, self.matrix), transform)

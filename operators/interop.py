@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg
+from pylops import linearoperator as combinators
 
 from . import structure
 from ._arguments import read_dims
@@ -48,6 +50,28 @@ class Foreign(Operator):
 
     def __repr__(self) -> str:
         return f"{type(self.op).__name__.strip('_')}({'×'.join(map(str, self.dims))} → {'×'.join(map(str, self.dimsd))})"
+
+
+class RealLinear(Foreign):
+    """A foreign operator that is linear over the real numbers only: it takes, or gives, the real part of complex ones.
+
+    On real arrays its adjoint is the one under Re⟨·, ·⟩, and so it is here on complex ones: a real side sees their real parts.
+    """
+
+    def __init__(self, op: Any, dims: tuple[int, ...], dimsd: tuple[int, ...], real: tuple[bool, bool]) -> None:
+        super().__init__(op, dims, dimsd)
+        self.dtype = np.result_type(self.dtype, np.complex64)
+        self.clinear = False
+        #: whether arguments and whether results are real
+        self.real = real
+
+    def _apply(self, x: Any, out: Any) -> Any:
+        self._require_its_library(x)
+        return _fit(self.op.matvec((x.real if self.real[0] else x).ravel()), x, self.dimsd, out)
+
+    def _apply_adjoint(self, y: Any, out: Any) -> Any:
+        self._require_its_library(y)
+        return _fit(self.op.rmatvec((y.real if self.real[1] else y).ravel()), y, self.dims, out)
 
 
 class FunctionOperator(Operator):
@@ -158,7 +182,53 @@ def aslinearoperator(A: Any) -> Operator:
         )
     dims = tuple(map(int, getattr(A, "dims", (A.shape[1],))))
     dimsd = tuple(map(int, getattr(A, "dimsd", (A.shape[0],))))
-    return Foreign(A, dims, dimsd)
+    if not _is_real_linear(A):
+        return Foreign(A, dims, dimsd)
+    real = _real_sides(A)
+    return Foreign(A, dims, dimsd) if all(real) else RealLinear(A, dims, dimsd, real)
+
+
+def _is_real_linear(A: Any) -> bool:
+    """Return whether an operator of PyLops's, or one that it is made of, takes real parts; PyLops does not always tell."""
+    if not getattr(A, "clinear", True) or isinstance(A, combinators._RealImagLinearOperator):
+        return True
+    parts = (*getattr(A, "ops", ()), *getattr(A, "args", ()), getattr(A, "Op", None), getattr(A, "op", None))
+    return any(_is_real_linear(B) for B in parts if hasattr(B, "matvec"))
+
+
+def _real_sides(A: Any) -> tuple[bool, bool]:
+    r"""Return whether such an operator's arguments and results are real; refuse one without a true adjoint.
+
+    .. math:: \operatorname{Re} \langle A x, y \rangle = \operatorname{Re} \langle x, A^H y \rangle
+
+    It is put to random arrays, since PyLops's ``toreal`` and ``toimag`` keep this in some of their forms only.
+    """
+    rng = np.random.default_rng(0)
+
+    def draw(n: int, real: bool) -> Any:
+        return rng.standard_normal(n) if real else rng.standard_normal(n) + 1j * rng.standard_normal(n)
+
+    given = np.dtype(A.dtype).kind != "c"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            takes_real = not np.iscomplexobj(A.rmatvec(draw(A.shape[0], given)))
+            Ax = A.matvec(x := draw(A.shape[1], takes_real))
+            gives_real = not np.iscomplexobj(Ax)
+            By = A.rmatvec(y := draw(A.shape[0], gives_real))
+        except np.exceptions.ComplexWarning as drops:
+            raise TypeError(
+                f"A is {type(A).__name__}, declared as {A.dtype}, and drops imaginary parts; declare it, or what it is made of, "
+                "as complex, with dtype=complex"
+            ) from drops
+    left, right = np.vdot(Ax, y).real, np.vdot(x, By).real
+    if abs(left - right) > 1e-3 * np.linalg.norm(Ax) * np.linalg.norm(y):
+        raise TypeError(
+            f"A is {type(A).__name__}, linear over the real numbers only, and its rmatvec is not its adjoint under Re⟨·, ·⟩: "
+            f"Re⟨A x, y⟩ = {left:.6g}, but Re⟨x, Aᴴ y⟩ = {right:.6g}; for the real part of results take A.toreal(), for real "
+            "arguments A.toreal(forw=False), or give from_functions(forward, adjoint, ...)"
+        )
+    return takes_real, gives_real
 
 
 def _in_parts(function: Callable[[Any], Any], x: Any, declared: Any) -> Any:

@@ -26,11 +26,15 @@ import numpy as np
 import pylops
 from pylops import linearoperator as combinators
 
+from ._backend import working_dtype
 from .base import Identity
+from .transforms import Fourier
 
 
 def symbol(A: Any, transform: Any) -> Any:
     """Return the eigenvalues of A where `transform` diagonalises it, broadcastable to `transform.shape`; else None."""
+    if _halves(transform, A.dtype):
+        return None
     return A.symbol(transform) if hasattr(A, "symbol") else _symbol(A, transform)
 
 
@@ -54,6 +58,11 @@ def ffts(A: Any) -> int:
     if hasattr(A, "ffts"):
         return int(A.ffts)
     return sum(ffts(B) for B in (*getattr(A, "ops", ()), *getattr(A, "args", ())) if hasattr(B, "shape"))
+
+
+def _halves(transform: Any, dtype: Any) -> bool:
+    """Return whether the transform keeps half a spectrum, which is not all of it where results are of a complex type."""
+    return isinstance(transform, Fourier) and transform.real and np.dtype(dtype).kind == "c"
 
 
 def _all(values: list[Any]) -> list[Any] | None:
@@ -106,8 +115,10 @@ def _(A: pylops.Identity, transform: Any) -> Any:
 
 @_symbol.register
 def _(A: pylops.Diagonal, transform: Any) -> Any:
-    constant = A.shape[1] == np.prod(transform.dims) and np.ptp(A.diag.real) == 0 == np.ptp(A.diag.imag)
-    return np.full((1,) * len(transform.dims), A.diag.flat[0]) if constant else None
+    diagonal = _diagonal(A)
+    if A.shape[1] != np.prod(transform.dims) or not (diagonal == diagonal[0]).all() or _halves(transform, diagonal.dtype):
+        return None
+    return np.full((1,) * len(transform.dims), diagonal[0])
 
 
 # -- Gram symbols -----------------------------------------------------------------------------------
@@ -171,7 +182,7 @@ def _(A: pylops.Restriction) -> tuple[Any, Any] | None:
 
 @_split.register
 def _(A: pylops.Diagonal) -> tuple[Any, Any] | None:
-    selects = np.isin(A.diag, (0, 1)).all()
+    selects = np.isin(_diagonal(A), (0, 1)).all()
     return (A, Identity(A.dims)) if selects else None
 
 
@@ -235,4 +246,10 @@ def _keeps_each_once(A: pylops.Restriction) -> bool:
 
 @_norm.register
 def _(A: pylops.Diagonal) -> float | None:
-    return float(np.abs(A.diag).max())
+    return float(np.abs(_diagonal(A)).max())
+
+
+def _diagonal(A: pylops.Diagonal) -> Any:
+    """Return what it multiplies by, one number for each sample or one for all, as floating-point numbers: it may be a mask."""
+    diagonal = np.ravel(A.diag)
+    return diagonal.astype(working_dtype(diagonal.dtype), copy=False)

@@ -14,11 +14,13 @@ from unblur.operators import (
     Blur,
     Convolve2D,
     FirstDerivative,
+    Fourier,
     Gradient,
     Identity,
     Operator,
     Stack,
     aslinearoperator,
+    check_operator,
     from_functions,
 )
 
@@ -268,3 +270,79 @@ def test_convolve2d_in_pylops_own_deblurring():
         x[module] = lsqr(C, C.matvec(Y.ravel()), np.zeros(72), niter=10)[0]
     one, two = x.values()
     np.testing.assert_allclose(one, two, rtol=1e-8, atol=1e-8)
+
+
+# -- linear over the real numbers only --------------------------------------------------------------
+
+_M = RNG.normal(size=(7, 5)) + 1j * RNG.normal(size=(7, 5))
+COMPLEX = pylops.MatrixMult(_M, dtype=complex)
+SPECTRUM = pylops.signalprocessing.FFT((6,), real=True)
+
+#: operators of PyLops's that take real parts, each with what it does to (complex) arrays
+REAL_LINEAR = {
+    "real part of the result": (COMPLEX.toreal(adj=False), lambda x: np.dot(_M, x).real),
+    "real arguments": (COMPLEX.toreal(forw=False), lambda x: np.dot(_M, x.real)),
+    "twice": (2 * COMPLEX.toreal(forw=False), lambda x: 2 * np.dot(_M, x.real)),
+    "behind a real one": (COMPLEX.toreal(forw=False) * pylops.Diagonal(np.arange(5.0)), lambda x: _M @ (np.arange(5) * x.real)),
+    "before a complex one": (COMPLEX.H * COMPLEX.toreal(forw=False), lambda x: _M.conj().T @ (_M @ x.real)),
+    "adjoint": (COMPLEX.toreal(forw=False).H, lambda y: np.dot(_M.conj().T, y).real),
+    "Real": (pylops.Real(6), np.real),
+    "Imag": (pylops.Imag(6), np.imag),
+    "Conj": (pylops.Conj(6), np.conj),
+    "half spectrum": (SPECTRUM, lambda x: SPECTRUM.matvec(x.real)),
+    "half spectrum of differences": (
+        SPECTRUM * pylops.FirstDerivative(6),
+        lambda x: SPECTRUM.matvec(np.gradient(x.real) * [0, 1, 1, 1, 1, 0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REAL_LINEAR)
+def test_real_parts_have_the_adjoint_of_the_real_inner_product(name):
+    op, action = REAL_LINEAR[name]
+    B = aslinearoperator(op)
+    x, y = (RNG.normal(size=n) + 1j * RNG.normal(size=n) for n in (B.shape[1], B.shape[0]))
+    np.testing.assert_allclose(B.apply(x), action(x), atol=1e-12)
+    # the transpose of the matrix over real and imaginary parts
+    stacked = np.array([np.r_[B.apply(e).real, B.apply(e).imag] for e in (*np.eye(x.size), *(1j * np.eye(x.size)))]).T
+    both = np.dot(stacked.T, np.r_[y.real, y.imag])
+    np.testing.assert_allclose(B.apply_adjoint(y), both[: x.size] + 1j * both[x.size :], atol=1e-12)
+    report = check_operator(B)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("part", ["real", "imag"])
+def test_a_real_or_imaginary_part_on_both_sides_is_a_real_matrix(part):
+    B = aslinearoperator(COMPLEX.toreal() if part == "real" else COMPLEX.toimag())
+    assert B.dtype.kind == "f"
+    assert_adjoint(B, np.float64, RNG)
+    np.testing.assert_allclose(matrix_of(B), getattr(_M, part), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        (COMPLEX.toimag(forw=False), ["_RealImagLinearOperator", "not its adjoint", "toreal"]),
+        (COMPLEX.toimag(adj=False), ["not its adjoint", "toreal"]),
+        (1j * COMPLEX.toreal(forw=False), ["not its adjoint"]),
+        (pylops.VStack([COMPLEX.toreal(forw=False)] * 2), ["VStack", "drops imaginary parts", "dtype=complex"]),
+    ],
+)
+def test_what_has_no_true_adjoint_is_refused(op, words):
+    with pytest.raises(TypeError) as raised:
+        aslinearoperator(op)
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_conjugates_of_matrices_are_linear_and_boolean_diagonals_are_numbers():
+    np.testing.assert_allclose(matrix_of(aslinearoperator(COMPLEX.conj()), np.complex128), _M.conj(), atol=1e-14)
+    for diagonal in (np.array([True, False, True]), np.array([1, 0, 2]), np.array([3, 3, 3], np.uint8), np.ones(3, bool)):
+        B = aslinearoperator(pylops.Diagonal(diagonal))
+        assert check_operator(B).ok
+        assert B.norm_bound() == diagonal.max()
+        s = B.symbol(Fourier((3,), (0,)))
+        assert (s is None) == (len(set(diagonal.tolist())) > 1)
+    turned = pylops.Diagonal(np.full(3, 1j), dtype=complex)
+    assert aslinearoperator(turned).symbol(Fourier((3,), (0,))) is None
+    assert aslinearoperator(turned).symbol(Fourier((3,), (0,), real=False)) == pytest.approx(1j)
