@@ -221,7 +221,7 @@ def test_a_rule_and_a_hybrid_take_complex_operators():
 
 def test_iterating_and_other_data_go_by_the_same_type():
     problem = SOURCES["factor"](REAL)
-    assert next(iterate(CG(), problem)).x.dtype == complex
+    assert next(iterate(problem, CG())).x.dtype == complex
     real = LeastSquares(BLUR, REAL) + 0.1 * Tikhonov(EYE)
     found = plan(real).solve(REAL + 1j * IMAGINARY).x
     np.testing.assert_allclose(found, solution(LeastSquares(BLUR, REAL + 1j * IMAGINARY) + 0.1 * Tikhonov(EYE)), atol=1e-9)
