@@ -28,7 +28,7 @@ $(VENV)/dev: $(VENV)/user
 	@touch $@
 
 # Types are checked on what users get: the wheel, installed on its own.
-$(VENV)/types: setup.cfg pyproject.toml $(wildcard src/unblur/*) $(wildcard operators/*.py) $(wildcard inversion/*.py) | $(VENV)/dev
+$(VENV)/types: setup.cfg pyproject.toml $(wildcard src/unblur/* src/unblur/*/*.py) $(wildcard operators/*.py) $(wildcard inversion/*.py) | $(VENV)/dev
 	rm -rf $(WHEEL) build
 	$(BIN)/python -m build --wheel --outdir $(WHEEL) . >/dev/null
 	test -d $(VENV)/installed || $(PYTHON) -m venv $(VENV)/installed

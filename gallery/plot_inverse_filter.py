@@ -25,7 +25,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
 import unblur
-from unblur import images
+from unblur import files
 from unblur.operators import Blur
 
 EPSILON = 1e-5
@@ -294,10 +294,10 @@ stretched = to_uint8((overshooting - overshooting.min()) / np.ptp(overshooting))
 
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "clipped.png"
-    images.write(file, images.Picture(clipped))
-    read_back = images.read(file).pixels
+    files.write(file, files.Picture(clipped))
+    read_back = files.read(file).pixels
     plt.imsave(Path(folder) / "imsave.png", overshooting, cmap="gray")
-    saved_by_imsave = images.read(Path(folder) / "imsave.png").pixels[..., 0]
+    saved_by_imsave = files.read(Path(folder) / "imsave.png").pixels[..., 0]
 print("the file gives back what was written:", np.array_equal(read_back, clipped))
 print(f"imsave stretches: within {np.abs(saved_by_imsave.astype(int) - stretched).max()} grey level of the stretched picture")
 

@@ -11,16 +11,16 @@ import unblur
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {"operators": ROOT / "operators", "inversion": ROOT / "inversion", "front": ROOT / "src/unblur"}
-FILES = [(layer, path) for layer, folder in LAYERS.items() for path in sorted(folder.glob("*.py"))]
+FILES = [(layer, path) for layer, folder in LAYERS.items() for path in sorted(folder.rglob("*.py"))]
 #: for each layer, the packages of ours that it may import
 ALLOWED = {"operators": {"operators"}, "inversion": {"operators", "inversion"}, "front": {"operators", "inversion", "front"}}
 #: libraries that belong to one module, wherever it stands
 SPECIALISTS = {
     "matplotlib": {"plotting.py"},
-    "imageio": {"images.py"},
-    "tifffile": {"images.py"},
-    "imagecodecs": {"images.py"},
-    "click": {"cli.py"},
+    "PIL": {"png.py", "raster.py", "exif.py", "tiff_writing.py"},
+    "tifffile": {"tiff.py", "tiff_writing.py"},
+    "imagecodecs": {"png.py"},
+    "click": {"cli.py", "terminal.py"},
     "tqdm": {"callbacks.py"},
 }
 

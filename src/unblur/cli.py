@@ -1,17 +1,35 @@
-"""The command line. Nothing heavy is imported until a command runs, so that ``--help`` answers at once."""
+"""The command line. Nothing heavy is imported until a command runs, so that ``--help`` answers at once.
+
+Exit codes: 0, done; 1, a pipe was closed or something that should not be happened; 2, an argument is wrong; 3, a restoration did
+not come to its end; 130, interrupted. But with 0 nothing is written, unless ``--keep-unfinished`` asks for it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from .terminal import BY_FIRST_WORD, Argument, ArgumentError, one_line, orderly, say
+
 _PSF_HELP = "gaussian:sigma=2, motion:length=21,angle=30, disk:radius=5 or file:psf.png"
+UNFINISHED, INTERRUPTED = 3, 130
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group whose interrupts are ours: click would begin a new line first."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unblur")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -31,12 +49,24 @@ def cli(context: click.Context) -> None:
 @click.option("--sigma", type=float, metavar="NUMBER", help="Standard deviation of the noise, white being 1; default: estimated.")
 @click.option("--report", metavar="FIGURE", help="Also draw a figure of the restoration, such as report.png.")
 @click.option("--force", is_flag=True, help="Let OUT overwrite IN.")
+@click.option(
+    "--keep-unfinished", is_flag=True, help="Write OUT even where the restoration did not come to its end, or was interrupted."
+)
 def deblur(
-    source: str, target: str, spec: str, prior: str, weight: str, sigma: float | None, report: str | None, force: bool
-) -> None:
+    source: str,
+    target: str,
+    spec: str,
+    prior: str,
+    weight: str,
+    sigma: float | None,
+    report: str | None,
+    force: bool,
+    keep_unfinished: bool,
+) -> int:
     """Restore the image IN, whose blur is known, and write it to OUT.
 
-    PNG, JPEG and TIFF files; depth, range and colour come back as they came.
+    PNG, JPEG and TIFF files; depth, range and colour come back as they came. The exit code is 3 where the restoration did not
+    come to its end, and 130 where it was interrupted; OUT is then left alone.
     """
     number = _read_weight(weight)
     _check_number(sigma, "--sigma")
@@ -44,26 +74,29 @@ def deblur(
     kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
     if report is not None:
-        with _Argument("--report"):
-            from . import plotting
-
-            plotting.check_figure(report)
-            _refuse_same(report, source, "--report")
-            _refuse_same(report, target, "--report")
+        _check_report(report, source, target)
 
     from unblur.inversion import Progress
+    from unblur.operators import get_workers
 
-    from . import images
+    from . import files
     from .restoration import restore
 
-    with _Argument("IN"), Progress("deblurring") as progress:
+    get_workers()  # which complains of its environment variable
+    with Argument("IN", BY_FIRST_WORD), Progress("deblurring") as progress:
         restoration = restore(picture.pixels, kernel, prior=prior, weight=number, sigma=sigma, callbacks=[progress])
-    with _Argument("OUT"):
-        images.write(target, picture.with_pixels(restoration.image))
+    status = restoration.result.status
+    code = _code(status)
+    if code and not keep_unfinished:
+        say(f"{status}; nothing was written: --keep-unfinished writes what there is")
+        return code
+    with Argument("OUT"):
+        files.write(target, picture.with_pixels(restoration.image))
     if report is not None:
-        with _Argument("--report"):
+        with Argument("--report"):
             restoration.report(report)
-    click.echo(f"{target}: {restoration!r}", err=True)
+    say(f"{target}: {restoration!r}", "")
+    return code
 
 
 @cli.command()
@@ -91,12 +124,12 @@ def blur(source: str, target: str, spec: str, sigma: float, seed: int, force: bo
     kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
 
-    from . import images, synthesis
+    from . import files, synthesis
 
-    with _Argument("IN"):
+    with Argument("IN", BY_FIRST_WORD):
         blurred = synthesis.blur_picture(picture, kernel, sigma, seed)
-    with _Argument("OUT"):
-        images.write(target, blurred)
+    with Argument("OUT"):
+        files.write(target, blurred)
 
 
 @cli.command()
@@ -104,21 +137,23 @@ def blur(source: str, target: str, spec: str, sigma: float, seed: int, force: bo
 @click.argument("target", metavar="OUT")
 def psf(spec: str, target: str) -> None:
     """Write the PSF that SPEC stands for as an image: a 16-bit .png whose greatest sample is white, or a .tiff of the values."""
-    with _Argument("SPEC"):
+    with Argument("SPEC"):
         from . import psfspec
 
         kernel = psfspec.parse(spec)
 
     import numpy as np
 
-    from . import images
+    from . import files
 
-    with _Argument("OUT"):
+    with Argument("OUT"):
         if Path(target).suffix.lower() in (".jpg", ".jpeg"):
             raise ValueError(f"{target!r} is a JPEG file, which does not keep values; name a .png or .tiff file")
         exact = Path(target).suffix.lower() in (".tif", ".tiff")
+        if not exact and kernel.min() < 0:
+            raise ValueError(f"{target!r} does not hold samples below 0, as the PSF has; name a .tiff file")
         pixels = kernel.astype(np.float32) if exact else np.rint(kernel / kernel.max() * 65535).astype(np.uint16)
-        images.write(target, images.Picture(pixels))
+        files.write(target, files.Picture(pixels, kind=".png"))
 
 
 @cli.command()
@@ -127,11 +162,11 @@ def psf(spec: str, target: str) -> None:
 )
 @click.option("--image", metavar="FILE", help="A photograph of your own; default: the astronaut of scikit-image.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
-def demo(output: str, image: str | None, seed: int) -> None:
+def demo(output: str, image: str | None, seed: int) -> int:
     """Blur a photograph by a known motion, restore it in four ways, and compare."""
     folder = Path(output)
     _check_number(seed, "--seed")
-    with _Argument("--output"):
+    with Argument("--output"):
         if not folder.parent.is_dir():
             raise ValueError(f"the folder {str(folder.parent)!r} does not exist; create it, or name another")
         try:
@@ -139,70 +174,84 @@ def demo(output: str, image: str | None, seed: int) -> None:
         except OSError as error:
             raise ValueError(f"the folder {output!r} cannot be made ({error.strerror}); name another") from error
 
-    from . import demo as job
-    from .images import check_output
+    _draw_without_windows()
+    from unblur.operators import get_workers
 
-    with _Argument("--output"):
+    from . import demo as job
+    from .files import check_output
+
+    get_workers()
+    with Argument("--output"):
         check_output(folder / "comparison.png")
-    with _Argument("--image"):
+    with Argument("--image"):
         photograph = job.load(image)
     scene = job.blur(photograph, seed)
-    rows, pictures, restoration = job.restore_all(scene)
-    with _Argument("--output"):
+    try:
+        rows, pictures, restoration = job.restore_all(scene)
+    except job.UnfinishedError as end:
+        say(f"{end.status}; nothing was written")
+        return _code(end.status)
+    with Argument("--output"):
         paths = job.write_all(folder, scene, pictures, restoration)
     size = "×".join(map(str, scene.blurred.shape))
     click.echo(f"{size}, motion of {job.LENGTH:g} pixels at {job.ANGLE:g}°, noise {job.SIGMA:g}\n")
     click.echo(job.table(rows))
     click.echo(f"\n{len(paths)} pictures in {folder}; look at {folder / 'comparison.png'} first")
+    return 0
 
 
 def main() -> None:
     """Run the command line; errors are one line on stderr and exit code 2."""
+    with orderly():
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
-        sys.exit(cli(standalone_mode=False))
+        return cli(standalone_mode=False) or 0
     except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        return end.exit_code
     except click.ClickException as error:
-        message = " ".join(error.format_message().split())
-        _fail(message if message.endswith((".", ")")) else f"{message}; see unblur --help")
+        message = one_line(error.format_message())
+        return _fail(message if message.endswith((".", ")")) else f"{message}; see unblur --help")
     except (click.Abort, KeyboardInterrupt):
-        click.echo("unblur: interrupted; nothing was written", err=True)
-        sys.exit(130)
+        say("interrupted; nothing was written")
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.exit(1)
-    except (ValueError, TypeError) as error:
-        _fail(str(error))
+        return 1
+    except ArgumentError as failure:
+        return _fail(str(failure))
     except MemoryError:
-        _fail("IN is too large for the memory of this machine; cut it into parts")
+        return _fail("IN is too large for the memory of this machine; cut it into parts")
+    except (ValueError, TypeError) as error:
+        return _fail(str(error))
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        say(f"{type(error).__name__}: {error}; this should not be: please report it, with what python -X dev -m unblur says")
+        return 1
 
 
-def _fail(message: str) -> None:
-    click.echo(f"unblur: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+def _code(status: Any) -> int:
+    """Return the exit code for the way in which a restoration ended."""
+    return 0 if status.success else INTERRUPTED if status.name == "interrupted" else UNFINISHED
 
 
-class _Argument:
-    """Name the argument that an error inside belongs to."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, ValueError | TypeError):
-            raise ValueError(f"{self.name}: {error}") from error
+def _fail(message: str) -> int:
+    say(message)
+    return 2
 
 
 def _check_number(number: float | None, name: str) -> None:
-    with _Argument(name):
-        if number is not None and not 0 <= number < float("inf"):
+    with Argument(name):
+        # what is greater is infinite in single precision
+        if number is not None and not 0 <= number < 3e38:
             raise ValueError(f"it is {number}; give a finite number, 0 or more")
 
 
 def _read_psf(spec: str, picture: Any) -> Any:
-    with _Argument("--psf"):
+    with Argument("--psf"):
         from . import psfspec, restoration
 
         return restoration.read_psf(psfspec.parse(spec), picture.pixels.shape[:2])
@@ -211,7 +260,7 @@ def _read_psf(spec: str, picture: Any) -> Any:
 def _read_weight(text: str) -> float | None:
     if text == "auto":
         return None
-    with _Argument("--weight"):
+    with Argument("--weight"):
         try:
             number = float(text)
         except ValueError:
@@ -221,23 +270,37 @@ def _read_weight(text: str) -> float | None:
 
 
 def _read(path: str, name: str) -> Any:
-    with _Argument(name):
-        from . import images
+    with Argument(name):
+        from . import files
 
-        return images.read(path)
+        return files.read(path)
 
 
 def _check_output(target: str, picture: Any, source: str, force: bool) -> None:
-    with _Argument("OUT"):
-        from . import images
+    with Argument("OUT"):
+        from . import files
 
+        files.check_output(target, picture)
         if not force:
-            _refuse_same(target, source, "OUT", "name another file, or add --force")
-        images.check_output(target, picture)
+            _refuse_same(target, source, "name another file, or add --force")
 
 
-def _refuse_same(path: str, other: str, name: str, remedy: str = "name another file") -> None:
-    if Path(path).resolve() == Path(other).resolve() or (
-        Path(path).exists() and Path(other).exists() and Path(path).samefile(other)
-    ):
+def _check_report(report: str, source: str, target: str) -> None:
+    _draw_without_windows()
+    with Argument("--report"):
+        from . import plotting
+
+        plotting.check_figure(report)
+        _refuse_same(report, source)
+        _refuse_same(report, target)
+
+
+def _draw_without_windows() -> None:
+    # no window is opened, whatever the variable says, and Matplotlib fails on what it does not know
+    os.environ["MPLBACKEND"] = "agg"
+
+
+def _refuse_same(path: str, other: str, remedy: str = "name another file") -> None:
+    one, two = Path(path), Path(other)
+    if one.resolve() == two.resolve() or (one.exists() and two.exists() and one.samefile(two)):
         raise ValueError(f"{path!r} is the same file as {other!r}; {remedy}")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from unblur.inversion import Record
+from unblur.inversion import Record, Status
 
-from . import images, plotting, synthesis
+from . import files, plotting, synthesis
 from .classical import inverse_filter, wiener
 from .intensity import from_working, to_working
 from .psf import motion
@@ -23,6 +23,14 @@ LENGTH, ANGLE, SIGMA = 21.0, 30.0, 0.01
 
 #: a larger photograph is cut to its middle, so that the demonstration stays short
 LARGEST = 640
+
+
+class UnfinishedError(Exception):
+    """A restoration did not come to its end; `status` tells why."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def load(path: str | Path | None) -> Any:
         from skimage.data import astronaut
 
         return to_working(astronaut())
-    pixels = to_working(images.read(path).pixels).astype(np.float32)
+    pixels = to_working(files.read(path).pixels).astype(np.float32)
     height, width = pixels.shape[:2]
     if min(height, width) < 64:
         raise ValueError(f"{str(path)!r} has {width}×{height} pixels; the demonstration needs 64×64 or more")
@@ -85,6 +93,8 @@ def restore_all(scene: Scene) -> tuple[list[Row], dict[str, Any], Restoration]:
         start = perf_counter()
         answer = method()
         seconds = perf_counter() - start
+        if isinstance(answer, Restoration) and not answer.result.status.success:
+            raise UnfinishedError(answer.result.status)
         image, iterations = (answer.image, answer.result.iterations) if isinstance(answer, Restoration) else (answer, 1)
         rows.append(Row(name, *_quality(scene.sharp, image), iterations, seconds))
         pictures[name] = image
@@ -108,7 +118,7 @@ def write_all(folder: Path, scene: Scene, pictures: dict[str, Any], restoration:
     paths = []
     for name, image in {**pictures, "psf": scene.psf / scene.psf.max()}.items():
         paths.append(folder / f"{name.replace(' ', '_').lower()}.png")
-        images.write(paths[-1], images.Picture(from_working(image, np.uint8)))
+        files.write(paths[-1], files.Picture(from_working(image, np.uint8)))
     height, width = scene.sharp.shape[:2]
     detail = (slice(height // 8, height // 8 + height // 4), slice(3 * width // 8, 3 * width // 8 + width // 4))
     figures = {

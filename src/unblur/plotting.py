@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from unblur.inversion.atomic import replacing
 from unblur.inversion.plotting import plot_history
 
-from .images import check_output
+from .files import check_output
 from .intensity import to_working
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import psf
 
 _KINDS: dict[str, Callable[..., Any]] = {"gaussian": psf.gaussian, "motion": psf.motion, "disk": psf.disk}
@@ -47,6 +49,8 @@ def parse(spec: str) -> Any:
         name, _, text = item.partition("=")
         if name.strip() not in known:
             raise ValueError(f"{name.strip()!r} is no parameter of {kind}; use {', '.join(known)}, as in {_example(kind)}")
+        if name.strip() in values:
+            raise ValueError(f"{name.strip()} is given twice; write it as in {_example(kind)}")
         try:
             values[name.strip()] = float(text)
         except ValueError:
@@ -62,12 +66,17 @@ def _example(kind: str) -> str:
 
 
 def _from_file(name: str) -> Any:
-    from . import images
+    from . import files
     from .intensity import to_working
     from .restoration import read_psf
 
     if not name:
         raise ValueError("file names no file; write it as in file:psf.png")
-    samples = to_working(images.read(name).pixels)
+    picture = files.read(name)
+    if picture.alpha is not None and (picture.alpha != picture.alpha.flat[0]).any():
+        raise ValueError(f"{name!r} is transparent in parts; save the PSF as a grey image, black where it is 0")
+    samples = to_working(picture.pixels)
+    if samples.ndim == 3 and np.ptp(samples, axis=-1).max() > 0.05 * np.abs(samples).max():
+        raise ValueError(f"{name!r} is coloured; save the PSF as a grey image")
     grey = samples.mean(axis=-1) if samples.ndim == 3 else samples
     return read_psf(grey, grey.shape)

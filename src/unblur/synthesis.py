@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import fftconvolve
 
-from .images import Picture
+from .files import Picture
 from .intensity import from_working, to_working
 from .restoration import read_psf
 
@@ -58,5 +58,4 @@ def blur_picture(picture: Picture, psf: Any, sigma: float, seed: int) -> Picture
     # the PSF's origin is its middle, n // 2
     start = [n - 1 - n // 2 for n in np.shape(psf)]
     window = tuple(slice(s, s + n) for s, n in zip(start, blurred.shape, strict=False))
-    alpha = None if picture.alpha is None else picture.alpha[window]
-    return Picture(from_working(blurred, picture.pixels.dtype), alpha, picture.profile)
+    return picture.cut(window).with_pixels(from_working(blurred, picture.pixels.dtype))

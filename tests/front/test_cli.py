@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from unblur import cli, images, psf
-from unblur.images import Picture
+from unblur import cli, files, psf
+from unblur.files import Picture
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def run(monkeypatch, capsys):
 @pytest.fixture
 def photograph(tmp_path):
     path = tmp_path / "in.png"
-    images.write(path, Picture(data.coffee()[100:200, 150:280]))
+    files.write(path, Picture(data.coffee()[100:200, 150:280]))
     return path
 
 
@@ -39,7 +39,7 @@ def test_blur_and_deblur_a_photograph(run, photograph, tmp_path):
     assert code == 0
     assert out == ""
     assert "prior tv" in err
-    sharp, blurred, restored = (images.read(tmp_path / name).pixels.astype(float) for name in ("in.png", "b.png", "s.png"))
+    sharp, blurred, restored = (files.read(tmp_path / name).pixels.astype(float) for name in ("in.png", "b.png", "s.png"))
     margin = [n // 2 for n in psf.motion(9, 30).shape]
     sharp = sharp[margin[0] : -margin[0], margin[1] : -margin[1]]
     assert restored.shape == blurred.shape == sharp.shape
@@ -52,7 +52,7 @@ def test_blur_and_deblur_a_photograph(run, photograph, tmp_path):
 @pytest.mark.parametrize("options", [["--prior", "tikhonov"], ["--weight", "0.01"], ["--sigma", "0.02"]])
 def test_specs_and_options(run, photograph, tmp_path, spec, options):
     assert run("deblur", photograph, tmp_path / "out.png", "--psf", spec, *options)[0] == 0
-    assert images.read(tmp_path / "out.png").pixels.shape == (100, 130, 3)
+    assert files.read(tmp_path / "out.png").pixels.shape == (100, 130, 3)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_depth_range_and_colour_come_back(run, tmp_path, name, dtype, shape):
     scale = 1 if dtype == "float32" else np.iinfo(dtype).max
     scene = np.zeros(shape)
     scene[10:30, 15:35] = 0.9
-    images.write(tmp_path / name, Picture((scene * scale).astype(dtype), (np.ones(shape[:2]) * scale).astype(dtype)))
+    files.write(tmp_path / name, Picture((scene * scale).astype(dtype), (np.ones(shape[:2]) * scale).astype(dtype)))
     assert run("deblur", tmp_path / name, tmp_path / f"out-{name}", "--psf", "gaussian:sigma=1")[0] == 0
-    back = images.read(tmp_path / f"out-{name}")
+    back = files.read(tmp_path / f"out-{name}")
     assert back.pixels.dtype == dtype
     assert back.pixels.shape == shape
     assert back.pixels.max() > 0.8 * scale
@@ -80,11 +80,11 @@ def test_depth_range_and_colour_come_back(run, tmp_path, name, dtype, shape):
 def test_a_psf_goes_through_a_file(run, photograph, tmp_path):
     for name, digits in (("h.png", 4), ("h.tiff", 7)):
         assert run("psf", "disk:radius=3", tmp_path / name)[0] == 0
-        stored = images.read(tmp_path / name).pixels.astype(float)
+        stored = files.read(tmp_path / name).pixels.astype(float)
         np.testing.assert_allclose(stored / stored.sum(), psf.disk(3), atol=10.0**-digits)
     for spec, out in (("disk:radius=3", "one.png"), (f"file:{tmp_path / 'h.png'}", "two.png")):
         assert run("deblur", photograph, tmp_path / out, "--psf", spec)[0] == 0
-    one, two = (images.read(tmp_path / out).pixels.astype(int) for out in ("one.png", "two.png"))
+    one, two = (files.read(tmp_path / out).pixels.astype(int) for out in ("one.png", "two.png"))
     assert np.abs(one - two).max() <= 2
 
 
@@ -147,9 +147,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, photograph, tmp_path,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.png").write_bytes(b"")
-    images.write("zero.png", Picture(np.zeros((3, 3), np.uint8)))
-    images.write("nan.tif", Picture(np.full((3, 3), np.nan, np.float32)))
-    images.write("tiny.png", Picture(np.zeros((8, 8), np.uint8)))
+    files.write("zero.png", Picture(np.zeros((3, 3), np.uint8)))
+    files.write("nan.tif", Picture(np.full((3, 3), np.nan, np.float32)))
+    files.write("tiny.png", Picture(np.zeros((8, 8), np.uint8)))
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     code, out, err = run(*(a.replace("IN", photograph.name) if a == "IN" else a for a in args))
     assert code == 2

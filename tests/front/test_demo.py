@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from unblur import demo, images
-from unblur.images import Picture
+from unblur import demo, files
+from unblur.files import Picture
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_blur_assumes_no_boundary(done):
 def test_photographs_of_ones_own(tmp_path, dtype, shape):
     scale = 500 if dtype == np.float32 else np.iinfo(dtype).max
     pixels = np.random.default_rng(0).uniform(size=shape) * scale
-    images.write(tmp_path / "a.tif", Picture(pixels.astype(dtype)))
+    files.write(tmp_path / "a.tif", Picture(pixels.astype(dtype)))
     loaded = demo.load(tmp_path / "a.tif")
     assert loaded.dtype == np.float32
     assert loaded.shape[0] == min(shape[0], demo.LARGEST)
