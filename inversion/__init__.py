@@ -11,6 +11,7 @@ from .callbacks import Progress, Record
 from .certificate import Certificate, certify
 from .cg import CG
 from .checkpoint import Checkpoint
+from .coloured_validation import ColouredGCV
 from .constraints import Box, Nonnegative
 from .cross_validation import GCV
 from .data_terms import Distance, Huber, LeastAbsolute, LeastSquares, Poisson
@@ -24,6 +25,7 @@ from .lbfgs import LBFGS
 from .lsqr import LSQR
 from .newton_cg import NewtonCG
 from .noise import estimate_sigma
+from .noise_colour import NoiseSpectrum, fit_noise_spectrum
 from .noise_spectrum import BlindNoise, noise_where_blind
 from .penalties import PowerNorm
 from .plan import Plan, plan
@@ -51,6 +53,7 @@ __all__ = [
     "Box",
     "Certificate",
     "Checkpoint",
+    "ColouredGCV",
     "Denoiser",
     "Direct",
     "Discrepancy",
@@ -66,6 +69,7 @@ __all__ = [
     "LeastAbsolute",
     "LeastSquares",
     "NewtonCG",
+    "NoiseSpectrum",
     "Nonnegative",
     "Plan",
     "PlugAndPlay",
@@ -92,6 +96,7 @@ __all__ = [
     "Whiteness",
     "certify",
     "estimate_sigma",
+    "fit_noise_spectrum",
     "iterate",
     "noise_where_blind",
     "plan",

@@ -138,10 +138,12 @@ def _takes_factor(term: Term) -> bool:
 
 
 def _fits(rule: Rule, given: Plan, priors: list[Term], x0: Any, sigma: float) -> Fits:
-    transform = diagonalising(given.problem)
+    spectrum = rule.noise_spectrum()
+    transform = None if spectrum is not None else diagonalising(given.problem)
     if transform is not None:
         return (FilteredFits if takes(given.problem, transform) else SpectralFits)(given.problem, priors, transform)
-    return SampledFits(given.problem, rescaled, given.algorithm, x0, _step(given.problem, sigma), rule.probes, rule.seed())
+    step = _step(given.problem, sigma)
+    return SampledFits(given.problem, rescaled, given.algorithm, x0, step, rule.probes, rule.seed(), spectrum)
 
 
 def _step(problem: Problem, sigma: float) -> float:

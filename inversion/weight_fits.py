@@ -30,12 +30,16 @@ class Fit:
         The effective degrees of freedom, trace ∂(A x)/∂y; nan where they were not asked for.
     whiteness : float
         N Σ|r̂|⁴ / (Σ|r̂|²)² of the residual's spectrum: 2 for white Gaussian noise, more where some frequencies stand out.
+    whitened : float
+        Σ|r̂|²/n of the residual under a Hann window, with n the noise's spectrum, 1 where it is greatest; nan where none was
+        given.
     """
 
     samples: int
     energy: float
     freedom: float
     whiteness: float
+    whitened: float = np.nan
 
     @property
     def sigma(self) -> float:

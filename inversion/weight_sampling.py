@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from .noise_colour import NoiseSpectrum, frequencies, windowed_power
 from .plan import Algorithm
 from .problem import Problem
 from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_power, whiteness
 
 #: iterations between two looks at the figures
 _ROUND = 5
+#: noise weaker than this share of its greatest power is rounding, and what the model of its spectrum does not know
+_FAINTEST = 1e-3
 
 
 class SampledFits(Fits):
@@ -34,6 +37,8 @@ class SampledFits(Fits):
     probe : bool
         Whether the degrees of freedom are wanted.
     rng : seed or numpy Generator
+    spectrum : NoiseSpectrum, optional
+        Of the noise, where the residual's whitened energy is wanted.
     tol : float
         Solving at a factor ends where the figures change by less over five iterations, and the state's residual is below.
     max_iterations : int
@@ -51,6 +56,7 @@ class SampledFits(Fits):
         step: float,
         probe: bool,
         rng: Any,
+        spectrum: NoiseSpectrum | None = None,
         tol: float = 1e-3,
         max_iterations: int = 100,
     ) -> None:
@@ -60,7 +66,7 @@ class SampledFits(Fits):
         for t, w in self.data:
             assert t.offset is not None
             self.samples += int(np.count_nonzero(np.broadcast_to(w, t.offset.shape)))
-        self.step, self.tol = step, tol
+        self.step, self.tol, self.spectrum = step, tol, spectrum
         self.rounds = max(1, min(max_iterations, algorithm.max_iterations) // _ROUND)
         self.round = min(_ROUND, algorithm.max_iterations)
         self.x = x0
@@ -101,10 +107,21 @@ class SampledFits(Fits):
         if pair is not None:
             self.moved_x = pair.x.copy()
         powers = [residual_power(r, w, image_axes(t.operator)) for r, (t, w) in zip(residuals, self.data, strict=True)]
-        return Fit(self.samples, fitted, freedom if self.probes else np.nan, whiteness(powers))
+        whitened = sum(self._whitened(r, w, t) for r, (t, w) in zip(residuals, self.data, strict=True))
+        return Fit(self.samples, fitted, freedom if self.probes else np.nan, whiteness(powers), whitened)
 
     def _residuals(self, x: Any) -> list[Any]:
         return [t.operator.apply(x) - t.offset for t, _ in self.data]  # type: ignore[union-attr]
+
+    def _whitened(self, r: Any, weights: Any, term: Any) -> float:
+        """Return Σ|r̂|² / n of √w r, with n the noise's spectrum, 1 where it is greatest."""
+        if self.spectrum is None:
+            return np.nan
+        axes = image_axes(term.operator)
+        z = np.moveaxis(r * np.sqrt(weights), axes, range(-len(axes), 0))
+        noise = self.spectrum.power(frequencies(z.shape[-len(axes) :]))
+        power, multiplicity = windowed_power(z, len(axes))
+        return float(np.sum(multiplicity * power / np.maximum(noise / noise.max(), _FAINTEST)))
 
     def _freedom(self, residuals: list[Any], x: Any) -> float:
         """Return bᵀ (A x′ − A x) / ε, with b holding √w already."""

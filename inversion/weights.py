@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .noise_colour import NoiseSpectrum
 from .weight_fits import Fit
 from .weight_search import Curve, Found, Search
 
@@ -44,6 +45,10 @@ class Rule:
     def noise(self) -> float | None:
         """Return the standard deviation of the noise that was given; None to have it estimated."""
         return getattr(self, "sigma", None)
+
+    def noise_spectrum(self) -> NoiseSpectrum | None:
+        """Return the spectrum of the noise, where the figure looks at whitened residuals."""
+        return getattr(self, "spectrum", None)
 
     def seed(self) -> Any:
         """Return where random probes come from."""

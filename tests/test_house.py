@@ -80,7 +80,8 @@ ON_THE_HOST = {
     # small arrays of an operator's own
     *("_namespace.py", "_traced.py", "varying.py", "wavelets.py"),
     # operators are checked, weights chosen and files written by NumPy
-    *("_promises.py", "checkpoint.py", "noise.py", "noise_details.py", "noise_spectrum.py", "plotting.py", "sliding_dct.py"),
+    *("_promises.py", "checkpoint.py", "plotting.py", "sliding_dct.py"),
+    *("noise.py", "noise_colour.py", "noise_details.py", "noise_spectrum.py"),
     *("weight_filters.py", "weight_fits.py", "weight_guess.py", "weight_sampling.py", "weight_search.py"),
     # flat vectors for scipy.optimize; a history; directions in which a user's function may fall
     *("differentiable.py", "driver.py", "bounded.py", "null_space.py"),

@@ -392,7 +392,8 @@ def test_a_rule_survives_its_own_alarm(kind, fits, rule):
     result = quietly(searched(fits, data_of(kind)), rule, max_iterations=2)
     assert 0 < result.weight < np.inf
     assert np.isfinite(result.x).all()
-    assert result.weight in result.curve.factors
+    # tried, or between such that were
+    assert result.curve.factors.min() <= result.weight <= result.curve.factors.max()
 
 
 @pytest.mark.parametrize("fits", ["filtered", "spectral", "sampled", "sampled quadratic"])
