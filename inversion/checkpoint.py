@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unblur.operators._arguments import read_whole
 from unblur.operators._namespace import require_numpy
 
+from .archive import Archive, BadArchiveError
 from .atomic import replacing
+from .fingerprint import Fingerprint, difference, fingerprint
 from .problem import Problem
+from .saved_state import Restoring, collect
 from .weight_search import Curve
 
 if TYPE_CHECKING:
     from .weight_choice import Choice
-
-_FORMAT = 1
 
 
 @dataclass(slots=True)
@@ -37,14 +39,22 @@ class Run:
     iteration: int = 0
     seconds: float = 0.0  #: spent so far
     choice: Choice | None = None  #: of the weight, where a rule made it
+    _identity: Fingerprint = field(default_factory=dict)
+
+    def identity(self) -> Fingerprint:
+        """Return what tells this run from those of other problems, worked out once."""
+        if not self._identity:
+            self._identity = fingerprint(self.problem, self.algorithm)
+        return self._identity
 
 
 class Checkpoint:
     """Save the run to a file every so many iterations.
 
     The file is written beside its place and then moved there: there is always a whole one. ``solve(..., resume=path)``
-    goes on from it, to the same bits as if nothing had happened. Where a rule chose the weight, the file holds the weight too:
-    give the same ``weight=rule`` again, and it is taken over without another search.
+    goes on from it, to the same bits as if nothing had happened; it is refused where anything that the problem is made of is
+    another, to the last bit, and so are options and the version of this library. Where a rule chose the weight, the file holds
+    the weight too: give the same ``weight=rule`` again, and it is taken over without another search.
 
     Parameters
     ----------
@@ -58,6 +68,13 @@ class Checkpoint:
     ------
     ValueError
         If `every` is below 1, or the folder does not exist.
+    TypeError
+        If `path` names no file, or `every` is no whole number.
+
+    Notes
+    -----
+    Files are read without trust: what is damaged or crafted is refused before it takes time or memory. One checkpoint serves any
+    number of runs, one after the other.
 
     Examples
     --------
@@ -75,32 +92,34 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, every: int = 50) -> None:
-        if every < 1:
-            raise ValueError(f"every is {every!r}; give 1 iteration or more")
-        self.path, self.every = Path(path), every
+        self.path, self.every = read_path(path, "path"), read_whole(every, "every")
         if self.path.suffix != ".npz":
             raise ValueError(f"path is {str(path)!r}; name an .npz file")
         if not self.path.parent.is_dir():
             raise ValueError(f"the folder {str(self.path.parent)!r} does not exist; create it, or name another")
-        self._run: Run | None = None
 
-    def begin(self, run: Run) -> None:
-        """Take note of the run that is to be saved."""
+    def begin(self, run: Run) -> Callable[[Any], None]:
+        """Return what saves a run where it is time."""
         require_numpy("Checkpoint", run.problem.data[0].target)
-        self._run = run
+        # of the problem as it is now, before any function of the user's own has counted its calls
+        run.identity()
+
+        def save_in_time(state: Any) -> None:
+            if run.iteration % self.every == 0:
+                save(self.path, run)
+
+        return save_in_time
 
     def __call__(self, state: Any) -> None:
-        """Save, where it is time."""
-        assert self._run is not None
-        if self._run.iteration % self.every == 0:
-            save(self.path, self._run)
+        """Refuse: without a run there is nothing to save."""
+        raise TypeError("Checkpoint saves a run; give it to solve(..., callbacks=[checkpoint])")
 
 
 def save(path: Path, run: Run) -> None:
     """Write a run to a file."""
     content: dict[str, Any] = {}
     first: dict[int, str] = {}
-    for name, value in _collect(run.state, "state"):
+    for name, value in collect(run.state, "state"):
         if isinstance(value, np.ndarray) and id(value) in first:
             # one array under two names stays one
             content[f"{name}.alias"] = np.array(first[id(value)])
@@ -111,7 +130,7 @@ def save(path: Path, run: Run) -> None:
     if run.choice is not None:
         content |= {f"choice.{name}": np.array(value) for name, value in _choice(run.choice).items()}
     content["run"] = np.array([run.iteration, run.seconds])
-    content["fingerprint"] = np.array(json.dumps(_fingerprint(run)))
+    content["fingerprint"] = np.array(json.dumps(run.identity()))
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **content)
 
@@ -121,28 +140,31 @@ def load(path: str | Path, run: Run) -> None:
 
     Raises
     ------
+    TypeError
+        If `path` names no file.
     ValueError
-        If the file is none of ours, or was saved for another problem or other options.
+        If the file is none of ours, is damaged, or was saved for another problem, other options or by another version.
     """
     require_numpy("resume", run.problem.data[0].target)
-    content, saved = _read(path)
-    mine = _fingerprint(run)
-    for part in ("format", "algorithm", "problem", "data"):
-        if saved.get(part) != mine[part]:
-            rule = f", weight={content['choice.rule']} among it" if "choice.rule" in content and run.choice is None else ""
+    with _opened(path) as saved:
+        differs = difference(run.identity(), _saved_identity(saved))
+        if differs:
+            rule = ""
+            if "choice.rule" in saved and run.choice is None:
+                rule = f", weight={saved.text('choice.rule')} among it"
             raise ValueError(
-                f"resume is {str(path)!r}, saved with another {part}: {saved.get(part)!r} instead of {mine[part]!r}; "
-                f"start afresh, or give what it was saved with{rule}"
+                f"resume is {str(path)!r}, saved with another {differs}; start afresh, or give what it was saved with{rule}"
             )
-    if not np.allclose(saved["probe"], mine["probe"], rtol=1e-4):
-        raise ValueError(f"resume is {str(path)!r}, saved with other operators, such as another PSF; start afresh")
-    for name in [n for n in content if n.endswith(".alias")]:
-        content[name.removesuffix(".alias")] = content[str(content[name])]
-    _restored(run.state, "state", content)
+        Restoring(saved, _largest(run)).restore(run.state)
+        if not (math.isfinite(run.state.residual) and run.state.residual >= 0):
+            raise BadArchiveError(f"its residual is {run.state.residual}")
+        iteration, seconds = saved.read("run", shape=(2,), dtype=np.float64).tolist()
+        if not (iteration >= 1 and iteration.is_integer() and 0 <= seconds < math.inf):
+            raise BadArchiveError(f"it says to have run {iteration:g} iterations in {seconds:g} s")
+        run.iteration, run.seconds = int(iteration), seconds
+        run.history.update(_saved_history(saved, run))
     if hasattr(run.algorithm, "resumed"):
         run.algorithm.resumed(run.state)
-    run.history.update({n.removeprefix("history."): v.tolist() for n, v in content.items() if n.startswith("history.")})
-    run.iteration, run.seconds = int(content["run"][0]), float(content["run"][1])
 
 
 def load_choice(path: str | Path, rule: str) -> tuple[float, Curve]:
@@ -150,26 +172,73 @@ def load_choice(path: str | Path, rule: str) -> tuple[float, Curve]:
 
     Raises
     ------
+    TypeError
+        If `path` names no file.
     ValueError
         If the file is none of ours, or was saved without a rule for the weight or with another.
     """
-    content, _ = _read(path, "choice.")
-    if "choice.rule" not in content:
-        raise ValueError(
-            f"weight is {rule}, but resume is {str(path)!r}, saved by a run with the weights as declared; leave weight out"
-        )
-    if str(content["choice.rule"]) != rule:
-        raise ValueError(
-            f"weight is {rule}, but resume is {str(path)!r}, saved with {content['choice.rule']}; give that, or start afresh"
-        )
-    target = float(content["choice.target"])
-    curve = Curve(
-        str(content["choice.name"]),
-        content["choice.factors"],
-        content["choice.figures"],
-        None if np.isnan(target) else target,
-    )
-    return float(content["choice.weight"]), curve
+    with _opened(path) as saved:
+        _saved_identity(saved)
+        if "choice.rule" not in saved:
+            raise ValueError(
+                f"weight is {rule}, but resume is {str(path)!r}, saved by a run with the weights as declared; leave weight out"
+            )
+        found = saved.text("choice.rule")
+        if found != rule:
+            raise ValueError(f"weight is {rule}, but resume is {str(path)!r}, saved with {found}; give that, or start afresh")
+        weight, target = (float(saved.read(f"choice.{name}", shape=(), dtype=np.float64)) for name in ("weight", "target"))
+        if not 0 <= weight < math.inf:
+            raise BadArchiveError(f"its weight is {weight}")
+        factors = saved.read("choice.factors", dtype=np.float64)
+        figures = saved.read("choice.figures", shape=factors.shape, dtype=np.float64)
+        return weight, Curve(saved.text("choice.name"), factors, figures, None if np.isnan(target) else target)
+
+
+def read_path(path: Any, name: str) -> Path:
+    """Return the path of a file."""
+    if isinstance(path, str | os.PathLike):
+        found = os.fspath(path)
+        if isinstance(found, str) and found and "\0" not in found:
+            return Path(found)
+    raise TypeError(f"{name} is {path!r}; give the name of a file")
+
+
+@contextmanager
+def _opened(path: Any) -> Iterator[Archive]:
+    """Open a saved run; what is wrong with it is said in the name of `resume`."""
+    place = read_path(path, "resume")
+    try:
+        with Archive(place) as saved:
+            yield saved
+    except BadArchiveError as error:
+        raise ValueError(f"resume is {str(path)!r}, which holds no saved run: {error}; give a Checkpoint's file") from error
+
+
+def _saved_identity(saved: Archive) -> Any:
+    try:
+        return json.loads(saved.text("fingerprint"))
+    except (ValueError, RecursionError) as error:
+        raise BadArchiveError(f"its fingerprint cannot be read: {error}") from error
+
+
+def _saved_history(saved: Archive, run: Run) -> dict[str, list[Any]]:
+    history = {}
+    for name in saved.names:
+        if name.startswith("history."):
+            figures = saved.read(name)
+            if figures.ndim == 0:
+                raise BadArchiveError(f"{name!r} is no list of figures")
+            history[name.removeprefix("history.")] = figures.tolist()
+    for name in run.history:
+        if len(history.get(name, ())) != run.iteration:
+            raise BadArchiveError(f"it holds {len(history.get(name, ()))} figures of {name!r} for {run.iteration} iterations")
+    return history
+
+
+def _largest(run: Run) -> int:
+    """Return how many samples an array of a state may have that a fresh one does not hold yet."""
+    sizes = [math.prod(run.problem.dims), *(t.A.shape[0] for t in run.problem.terms)]
+    return 2 * max(sizes)
 
 
 def _choice(choice: Choice) -> dict[str, Any]:
@@ -183,76 +252,3 @@ def _choice(choice: Choice) -> dict[str, Any]:
         "figures": curve.figures,
         "target": target,
     }
-
-
-def _read(path: str | Path, prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a file holds under names that begin with `prefix`, and the fingerprint in it."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files if name.startswith(prefix)}
-            return content, json.loads(str(file["fingerprint"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"resume is {str(path)!r}, which holds no saved run ({error}); give a Checkpoint's file") from error
-
-
-def _fingerprint(run: Run) -> dict[str, Any]:
-    """Return what tells one problem from another: its formula, its data, and what its terms are at a random x."""
-    digest = hashlib.sha256()
-    for term in run.problem.terms:
-        for array in (term.offset, getattr(term.functional, "weights", None)):
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-    x = np.random.default_rng(0).standard_normal(run.problem.dims).astype(run.problem.dtype)
-    values = [term.value(x) for term in run.problem.terms]
-    return {
-        "format": _FORMAT,
-        "algorithm": repr(run.algorithm),
-        "problem": repr(run.problem),
-        "data": digest.hexdigest(),
-        "probe": [v if np.isfinite(v) else -1.0 for v in values],
-    }
-
-
-def _members(thing: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the keys and values of a part of a state: a dataclass that is not frozen, a sequence or a dictionary."""
-    made: Any = getattr(thing, "__dataclass_params__", None)
-    if made is not None and not made.frozen:
-        yield from ((f.name, getattr(thing, f.name)) for f in fields(thing))
-    elif isinstance(thing, list | tuple | deque):
-        yield from enumerate(thing)
-    elif isinstance(thing, dict):
-        yield from thing.items()
-
-
-def _collect(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the arrays and numbers within a state, each with a name that tells where it stands."""
-    if isinstance(thing, np.ndarray | bool | int | float | np.generic):
-        yield name, thing
-    elif isinstance(thing, np.random.Generator):
-        yield name, np.array(json.dumps(thing.bit_generator.state))
-    elif isinstance(thing, list | tuple | deque):
-        yield f"{name}.length", np.array(len(thing))
-    for key, value in _members(thing):
-        yield from _collect(value, f"{name}.{key}")
-
-
-def _restored(thing: Any, name: str, saved: dict[str, Any]) -> Any:
-    """Return a part of a fresh state as it was saved."""
-    found = saved.get(name)
-    if isinstance(thing, np.random.Generator):
-        thing.bit_generator.state = json.loads(str(found))
-        return thing
-    if found is not None:
-        return found if found.ndim or isinstance(thing, np.ndarray) else found.item()
-    if f"{name}.length" in saved:
-        # it may have grown with the iterations, as a basis does
-        old = [*(() if thing is None else thing)]
-        length = int(saved[f"{name}.length"])
-        parts = [_restored(old[i] if i < len(old) else None, f"{name}.{i}", saved) for i in range(length)]
-        return deque(parts, thing.maxlen) if isinstance(thing, deque) else parts if isinstance(thing, list) else tuple(parts)
-    for key, value in list(_members(thing)):
-        new = _restored(value, f"{name}.{key}", saved)
-        if isinstance(thing, dict):
-            thing[key] = new
-        else:
-            setattr(thing, key, new)
-    return thing
