@@ -38,7 +38,9 @@ def ratio(z, y, background, floor, out, shares):  # type: ignore[no-untyped-def]
         for i in range(s * SLAB, min((s + 1) * SLAB, z.size), _BLOCK):
             a, b, o = z[i : i + _BLOCK], y[i : i + _BLOCK], out[i : i + _BLOCK]
             for e in range(a.size):
-                u[e] = max(a[e] + background, floor)
+                t = a[e] + background
+                # nan stays
+                u[e] = floor if t < floor else t
             for e in range(a.size):
                 o[e] = b[e] / u[e]
 
@@ -96,34 +98,51 @@ def divergence(z, y, weights, background, bits, tiny, limit, sums, shares):  # t
 
 @kernel
 def extrapolate(x, before, alpha, out, shares):  # type: ignore[no-untyped-def]
-    """Write (x + α (x − x₋))₊ to `out`."""
+    """Write x + α (x − x₋) to `out` where x has grown, and x / (1 + α (x₋ − x) / x) where it has shrunk."""
     zero = x.dtype.type(0)
     for s in taken(shares):
         a, b, o = x[s * SLAB : (s + 1) * SLAB], before[s * SLAB : (s + 1) * SLAB], out[s * SLAB : (s + 1) * SLAB]
         for e in range(a.size):
-            o[e] = max(a[e] + alpha * (a[e] - b[e]), zero)
+            d = alpha * (a[e] - b[e])
+            o[e] = a[e] * (a[e] / (a[e] - d)) if d < zero else a[e] + d
 
 
 @kernel
-def correct(z, back, front, new, step, sums, shares):  # type: ignore[no-untyped-def]
-    """Write z (back)₊ / front to `new`, z where front is 0, and to `step` what that adds; sum ‖step‖², ‖new‖², ⟨step, step₋⟩."""
+def correct(z, back, front, mean, least, new, step, sums, shares):  # type: ignore[no-untyped-def]
+    """Write z q to `new`, with q = (back)₊ / front, or 1 where front is 0, and to `step` what that adds.
+
+    What falls below `least` stays where it was. Sums ‖step‖², ⟨step, step₋⟩, ‖front step‖² + ‖mean front (q − 1)₊‖² and
+    ‖front new‖².
+    """
     one, zero = z.dtype.type(1), z.dtype.type(0)
-    d = np.empty(_BLOCK, z.dtype)
+    q, d = np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype)
     for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, z.size), _BLOCK):
             a, b, c = z[i : i + _BLOCK], back[i : i + _BLOCK], front[i : i + _BLOCK]
             o, t = new[i : i + _BLOCK], step[i : i + _BLOCK]
             for e in range(a.size):
-                o[e] = a[e] * (max(b[e], zero) / c[e] if c[e] > zero else one)
+                # nan stays
+                p = zero if b[e] < zero else b[e]
+                q[e] = one if c[e] == zero else p / c[e]
+            for e in range(a.size):
+                v = a[e] * q[e]
+                w = a[e] if a[e] < least else least
+                o[e] = w if v < w else v
             for e in range(a.size):
                 d[e] = o[e] - a[e]
-            change, size, along = 0.0, 0.0, 0.0
+            change, along, left, size = 0.0, 0.0, 0.0, 0.0
             for e in range(a.size):
+                f = np.float64(c[e])
+                r = np.float64(q[e]) - 1.0
+                g = np.float64(mean) * f * (0.0 if r < 0.0 else r)
+                h = f * np.float64(d[e])
                 change += np.float64(d[e]) * np.float64(d[e])
-                size += np.float64(o[e]) * np.float64(o[e])
                 along += np.float64(d[e]) * np.float64(t[e])
+                left += h * h + g * g
+                size += (f * np.float64(o[e])) * (f * np.float64(o[e]))
                 t[e] = d[e]
             sums[s, 0] += change
-            sums[s, 1] += size
-            sums[s, 2] += along
+            sums[s, 1] += along
+            sums[s, 2] += left
+            sums[s, 3] += size

@@ -5,7 +5,7 @@ Long arrays of NumPy's go through compiled kernels, others through their library
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def divergence(z: Any, y: Any, weights: Any, background: Any) -> float | None:
 
 
 def extrapolate(x: Any, before: Any, alpha: float, out: Any) -> None:
-    """Write (x + α (x − x₋))₊ to `out`."""
+    """Write x + α (x − x₋) to `out` where x has grown, and x / (1 + α (x₋ − x) / x) where it has shrunk, which is above 0."""
     found = runs(x, before, out)
     if found is not None:
         from . import count_kernels as kernels
@@ -73,32 +73,48 @@ def extrapolate(x: Any, before: Any, alpha: float, out: Any) -> None:
         return
     np.subtract(x, before, out=out)
     out *= alpha
+    shrunk = out < 0
+    factor = np.where(shrunk, x, 1) / np.where(shrunk, x - out, 1)
     out += x
-    np.maximum(out, 0, out=out)
+    np.multiply(x, factor, out=out, where=shrunk)
 
 
-def correct(z: Any, back: Any, front: Any, new: Any, step: Any) -> tuple[float, float, float]:
-    """Write z (back)₊ / front to `new`, z where front is 0, and to `step` what that adds.
+class Correction(NamedTuple):
+    """Sums of what a multiplicative step did."""
 
-    Returns ‖step‖², ‖new‖² and ⟨step, step₋⟩; without a kernel `back` and `step` are worked in, and two arrays are made.
+    change: float  #: ‖step‖²
+    along: float  #: ⟨step, step₋⟩
+    left: float  #: ‖front step‖² + ‖mean front (q − 1)₊‖²
+    size: float  #: ‖front new‖²
+
+
+def correct(z: Any, back: Any, front: Any, mean: float, least: float, new: Any, step: Any) -> Correction:
+    """Write z q to `new`, with q = (back)₊ / front, or 1 where front is 0, and to `step` what that adds.
+
+    What falls below `least` stays where it was. Without a kernel `back` and `step` are worked in, and arrays are made.
     """
     found = runs(z, back, front, new, step)
     if found is not None:
         from . import count_kernels as kernels
 
-        sums = np.empty((-(-z.size // kernels.SLAB), 3))
-        _over(kernels.correct, kernels.SLAB, *found, sums)
-        change, size, along = sums.sum(axis=0).tolist()
-        return change, size, along
-    seen = front > 0
+        sums = np.empty((-(-z.size // kernels.SLAB), 4))
+        real = z.dtype.type
+        _over(kernels.correct, kernels.SLAB, *found[:3], real(mean), real(least), *found[3:], sums)
+        return Correction(*sums.sum(axis=0).tolist())
+    seen = front != 0
     # a spectral adjoint leaves rounding errors below 0
     np.maximum(back, 0, out=back)
     np.divide(np.where(seen, back, 1), np.where(seen, front, 1), out=new)
+    short = np.maximum(new - 1, 0)
+    short *= front
+    left = mean**2 * sum_of_squares(short)
     new *= z
+    np.maximum(new, np.minimum(z, least), out=new)
     np.subtract(new, z, out=back)
     along = inner(back, step)
     step[...] = back
-    return sum_of_squares(step), sum_of_squares(new), along
+    left += sum_of_squares(np.multiply(step, front, out=back))
+    return Correction(sum_of_squares(step), along, left, sum_of_squares(np.multiply(new, front, out=back)))
 
 
 def _readable(background: Any, *arrays: Any) -> list[Any] | None:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import math
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.optimize
 
+from unblur.operators import norm_bound
 from unblur.operators._backend import real_dtype, sum_of_squares
 from unblur.operators._namespace import is_numpy
 
+from .optimality import least_part, relative
 from .problem import Problem
 from .quadratic import UnsolvableError
 from .terms import Term
 
 
+@dataclass(slots=True)
+class At:
+    """A smooth problem at a point."""
+
+    value: float  #: summed in float64
+    gradient: Any
+    size: float  #: Σ ‖A‖ ‖w ∇f‖, of the forces that the gradient is the sum of; 0 where there is one term only
+
+    def residual(self, least: float) -> float:
+        """Return ‖∇F‖ relative to the sizes of its parts, `least` being added to them; nan where F is not finite."""
+        length = math.sqrt(sum_of_squares(self.gradient))
+        return relative(length, self.size + least) if math.isfinite(self.value) else math.nan
+
+
 class Differentiable:
-    """The value and the gradient of a smooth problem, from one apply of each operator and of its adjoint.
+    """A smooth problem: its value and its gradient, from one apply of each operator and of its adjoint.
 
     Parameters
     ----------
@@ -33,9 +48,8 @@ class Differentiable:
 
     Notes
     -----
-    Methods of ``scipy.optimize`` know flat real vectors in double precision: `flat` makes one of an image, of a complex one
-    by its real and imaginary parts, and `image` goes back. The last point is remembered, since such methods ask for the
-    value and the gradient one after the other.
+    Methods that keep many vectors do so in flat real ones of double precision: `flat` makes one of an image, of a complex one
+    by its real and imaginary parts, and `image` goes back. What is at the last point is remembered: a line search ends there.
     """
 
     def __init__(self, problem: Problem, solver: str) -> None:
@@ -47,8 +61,9 @@ class Differentiable:
                 )
         self.dims = problem.dims
         self.dtype, self.xp = problem.dtype, problem.xp
+        self.norms = [norm_bound(_operator(t)) for t in self.terms]
         self._point: Any = None
-        self._value, self._gradient = math.nan, None
+        self._at: At | None = None
 
     @property
     def ffts(self) -> int:
@@ -59,22 +74,34 @@ class Differentiable:
         """Return a copy of `x0` in the problem's precision; for None the data brought to x's grid."""
         return problem.read_start(x0)
 
-    def value_and_gradient(self, x: Any) -> tuple[float, Any]:
-        """Return the objective at `x`, summed in float64, and its gradient."""
-        value, gradient = 0.0, self.xp.zeros(self.dims, self.dtype)
-        for t in self.terms:
-            z = _residual(t, x)
-            value += t.weight * t.functional.value(z)
-            part = _operator(t).apply_adjoint(t.functional.gradient(z))  # type: ignore[attr-defined]
-            part *= t.weight
-            gradient += part
-        return value, gradient
+    def at(self, x: Any) -> At:
+        """Return the objective at `x`, its gradient, and the sizes of its parts."""
+        value, gradient, size = 0.0, self.xp.zeros(self.dims, self.dtype), 0.0
+        # a point may lie outside of where they have values, which are not finite then
+        with np.errstate(all="ignore"):
+            for t, norm in zip(self.terms, self.norms, strict=True):
+                z = _residual(t, x)
+                value += t.weight * t.functional.value(z)
+                slope = t.functional.gradient(z)  # type: ignore[attr-defined]
+                part = _operator(t).apply_adjoint(slope)
+                part *= t.weight
+                if len(self.terms) > 1:
+                    # where no bound is known the force itself
+                    squares = sum_of_squares(part) if norm is None else (t.weight * norm) ** 2 * sum_of_squares(slope)
+                    size += math.sqrt(squares)
+                gradient += part
+        return At(value, gradient, size)
+
+    def least_size(self, start: At) -> float:
+        """Return what counts for the size of the forces at least: where they are seen, a rounding error of the start's."""
+        first = math.sqrt(sum_of_squares(start.gradient))
+        return first if len(self.terms) == 1 else least_part(self.dtype) * first
 
     def hessian(self, x: Any) -> Hessian:
         """Return the Hessian at `x`."""
         return Hessian(self, x)
 
-    # -- for scipy.optimize -------------------------------------------------------------------------
+    # -- flat ----------------------------------------------------------------------------------------
 
     def flat(self, x: Any) -> Any:
         """Return an image as a flat vector of real numbers in double precision."""
@@ -84,49 +111,49 @@ class Differentiable:
         """Return the image of such a vector, in the problem's precision."""
         return vector.astype(real_dtype(self.dtype)).view(self.dtype).reshape(self.dims)
 
-    def flat_value(self, vector: Any) -> float:
-        """Return the objective at a flat vector."""
-        self._evaluate(vector)
-        return self._value
+    def flat_at(self, vector: Any) -> At:
+        """Return the objective at a flat vector, its flat gradient, and the sizes of its parts."""
+        if self._at is None or not np.array_equal(vector, self._point):
+            self._point, at = np.array(vector), self.at(self.image(vector))
+            self._at = At(at.value, self.flat(at.gradient), at.size)
+        return self._at
 
-    def flat_gradient(self, vector: Any) -> Any:
-        """Return the flat gradient at a flat vector."""
-        self._evaluate(vector)
-        return self._gradient
+    def line_search(self, x: Any, d: Any, start: At) -> float | None:
+        """Return t for which x + t d meets the Wolfe conditions; None where there is none, or rounding hides it, nan beside nan.
 
-    def line_search(self, x: Any, d: Any, gradient: Any, value: float) -> float | None:
-        """Return t for which x + t d meets the Wolfe conditions; None where rounding hides it.
-
-        `gradient` and `value` are those at `x`, all flat. t = 1 is tried first, then the secant through the two slopes; they
-        are taken if they meet the approximate conditions of Hager and Zhang [1]_, which ask the slope where the value
-        says nothing any more: so the gradient falls to rounding, not to its square root. Then SciPy searches.
+        All are flat; `start` is what is at `x`. t = 1 is tried first, then the secant through the two slopes, then a bracket is
+        halved, or t doubled. What is asked for are the approximate conditions of Hager and Zhang [1]_, which ask the slope where
+        the value says nothing any more: so the gradient falls to rounding, not to its square root. Where the objective is no
+        finite number t is too long.
 
         References
         ----------
         .. [1] W. W. Hager and H. Zhang, "A new conjugate gradient method with guaranteed descent and an efficient line
            search", SIAM J. Optim. 16 (2005), 170–192.
         """
-        slope, slack = float(np.dot(gradient, d)), 10 * float(np.finfo(real_dtype(self.dtype)).eps) * abs(value)
-        t = 1.0
-        for _ in range(2):
-            slope_t = float(np.dot(self.flat_gradient(x + t * d), d))
-            if abs(slope_t) <= 0.8 * abs(slope) and self.flat_value(x + t * d) <= value + slack:
-                return t
-            if slope_t <= slope:
-                break
-            t *= slope / (slope - slope_t)
-        with warnings.catch_warnings():
-            # the caller is told by None
-            warnings.filterwarnings("ignore", "The line search algorithm")
-            warnings.filterwarnings("ignore", "Rounding errors prevent the line search")
-            found, *_ = scipy.optimize.line_search(self.flat_value, self.flat_gradient, x, d, gradient, value, maxiter=20)
-        return None if found is None else float(found)
-
-    def _evaluate(self, vector: Any) -> None:
-        if self._point is None or not np.array_equal(vector, self._point):
-            self._point = np.array(vector)
-            self._value, gradient = self.value_and_gradient(self.image(vector))
-            self._gradient = self.flat(gradient)
+        eps = float(np.finfo(real_dtype(self.dtype)).eps)
+        slope, slack = float(np.dot(start.gradient, d)), 10 * eps * abs(start.value)
+        shortest = 0.01 * eps * float(np.linalg.norm(x)) / (float(np.linalg.norm(d)) or 1.0)
+        low, high, t, fallen = 0.0, math.inf, 1.0, False
+        with np.errstate(all="ignore"):
+            for trial in range(100):
+                at = self.flat_at(x + t * d)
+                slope_t = float(np.dot(at.gradient, d))
+                if abs(slope_t) <= 0.8 * abs(slope) and at.value <= start.value + slack:
+                    return t
+                if at.value <= start.value + slack and slope_t < 0:
+                    low, fallen = t, at.value <= start.value + 1e-4 * t * slope
+                else:
+                    high = t
+                if high - low <= max(shortest, eps * low):
+                    break
+                secant = t * slope / (slope - slope_t) if trial == 0 and slope_t > slope else math.nan
+                halved = 2 * low if high == math.inf else 0.5 * (low + high)
+                t = secant if low < secant < high else halved
+        if fallen:
+            # all the way to the edge of where the objective is finite
+            return low
+        return math.nan if math.isnan(at.value + slope_t) else None
 
 
 class Hessian:
@@ -176,7 +203,7 @@ def _curve(functional: Any, z: Any, d: Any) -> Any:
 
 
 def on_the_host(problem: Problem, solver: str) -> Differentiable:
-    """Return the problem for a method of ``scipy.optimize``; refuse one whose data are on a device."""
+    """Return the problem for a method on flat vectors; refuse one whose data are on a device."""
     if not is_numpy(problem.data[0].target):
         raise UnsolvableError(f"{solver} computes in NumPy, but the data are of {problem.xp.__name__}; GradientDescent can")
     return Differentiable(problem, solver)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +20,7 @@ from .plan import Algorithm, Plan, admit, plan, read_algorithm
 from .problem import Problem
 from .result import Result, held
 from .status import Status
-from .stops import Stop, diverging, not_finite, residual_below, stalled
+from .stops import NOT_FINITE, Stop, converged, diverging, not_finite, stalled
 from .terms import Term
 from .weight_choice import choose, recall
 from .weights import Rule
@@ -51,7 +52,7 @@ def solve(
     x0 : array of the problem's `dims`, optional
         Where to start; by default the data brought to x's grid. It is not changed.
     tol : float
-        Bound of the state's relative residual. 0 runs to `max_iterations`.
+        How near the optimum a run must be to end as "converged"; see the notes. 0 runs to `max_iterations`.
     max_iterations : int, optional
         By default the algorithm's own.
     weight : Rule, optional
@@ -83,6 +84,13 @@ def solve(
         outside its range, a checkpoint is another problem's, or an operator fails its check.
     TypeError
         If an argument is of the wrong kind, or a callback or a stop returns what it must not.
+
+    Notes
+    -----
+    **What `tol` means**, whatever the algorithm: the forces of the terms on x, their gradients and subgradients, cancel to `tol`
+    of their sizes, and the objective, were it to go on falling as it did lately, would fall by no more than ten times `tol`
+    of itself. This is evidence, not proof: ``result.gap`` is a bound, where there is one. Neither says how far x is from a
+    minimiser, which may not be the only one. The formulas are in `unblur.inversion.optimality` and `unblur.inversion.stops`.
 
     Examples
     --------
@@ -171,10 +179,13 @@ def run(
         load(resume, run)
         start -= run.seconds
     callbacks = [_begun(callback, run) for callback in callbacks]
-    own = [_begun(stop, run) for stop in (not_finite, diverging(), residual_below(tol), stalled)]
+    own = [_begun(stop, run) for stop in (not_finite, diverging(), converged(problem, tol), stalled)]
     asked = [_begun(stop, run) for stop in stops]
     status = _loop(run, callbacks, (*own[:2], *asked, *own[2:]), tol, start)
     state = run.state
+    if not _is_finite(state.x):
+        # nothing finite came after the start
+        state.x, status = problem.read_start(x0), NOT_FINITE
     # a splitting method keeps to the bounds in the limit only
     x = problem.feasible(state.x)
     crop = getattr(problem.operator, "crop", None)
@@ -214,18 +225,28 @@ def _loop(run: Run, callbacks: Sequence[Callback], stops: Sequence[Stop], tol: f
             seen.end()
             # where x is updated in place nothing else is left to go back to
             in_place = state.x is last
-            if not np.isfinite(state.residual):
-                state.x = kept if in_place else last
-            elif not in_place:
+            if status is not None:
+                return _ended(status, state, last if kept is None or not in_place else kept)
+            if not in_place:
                 kept = None
             elif kept is None:
                 kept = state.x.copy()
             else:
                 np.copyto(kept, state.x)
-            if status is None and interrupted():
-                status = Status("interrupted", f"after {run.iteration} iterations; the iterate of the last is returned", False)
-            if status is not None:
-                return status
+            if interrupted():
+                return Status("interrupted", f"after {run.iteration} iterations; the iterate of the last is returned", False)
+
+
+def _ended(status: Status, state: Any, before: Any) -> Status:
+    """Return the status; where numbers are not finite say so, and go back to the x before."""
+    if math.isfinite(state.residual) and _is_finite(state.x):
+        return status
+    state.x = before
+    return NOT_FINITE
+
+
+def _is_finite(x: Any) -> bool:
+    return bool(np.isfinite(x).all())
 
 
 def _begun(function: Any, run: Run) -> Any:
@@ -281,8 +302,9 @@ def _check_operators(problem: Problem) -> None:
 def _limit_reached(limit: int, tol: float, residual: float) -> Status:
     if tol == 0:
         return Status("iterations done", f"all {limit} iterations that were asked for were run", True)
+    left = "above tol" if residual > tol else "but the objective still falls by more than 10 tol"
     return Status(
         "iteration limit",
-        f"after {limit} iterations the relative residual is {residual:.2e}, above tol = {tol:g}; raise max_iterations or tol",
+        f"after {limit} iterations the relative residual is {residual:.2e}, {left}; raise max_iterations, or tol from {tol:g}",
         False,
     )

@@ -7,9 +7,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from unblur.operators._backend import inner, sum_of_squares
 
-from .differentiable import Differentiable
+from .differentiable import At, Differentiable
 from .problem import Problem
 
 # of the non-monotone line search: how many values it looks back on, and the share of the predicted fall that it asks for
@@ -21,13 +23,13 @@ class GradientDescentState:
     """The iterates."""
 
     x: Any  #: the image
-    g: Any  #: the gradient there
+    at: At  #: the objective there, and its gradient
     objective: Differentiable
-    value: float  #: the objective there
     t: float  #: the length of the next step
     recent: deque[float]  #: the last values of the objective
-    scale: float  #: ‖∇F‖ at the start
-    residual: float = 1.0  #: ‖∇F‖ / that at the start
+    least: float  #: what counts for the size of the forces at least
+    residual: float = 1.0  #: ‖∇F‖ / Σ ‖A‖ ‖w ∇f‖; of a single term, / ‖∇F‖ at the start
+    stalled: bool = False  #: whether no step downhill is left that the precision can tell
 
 
 @dataclass(frozen=True)
@@ -87,29 +89,37 @@ class GradientDescent:
         """
         F = Differentiable(problem, "GradientDescent")
         x = F.read_start(problem, x0)
-        value, g = F.value_and_gradient(x)
-        scale = math.sqrt(sum_of_squares(g))
+        at = F.at(x)
         # a first step of the length of x, which the line search shortens
-        t = (math.sqrt(sum_of_squares(x)) or 1.0) / (scale or 1.0)
-        return GradientDescentState(x, g, F, value, self.step_size or t, deque([value], maxlen=_MEMORY), scale or 1.0)
+        t = (math.sqrt(sum_of_squares(x)) or 1.0) / (math.sqrt(sum_of_squares(at.gradient)) or 1.0)
+        recent = deque([at.value], maxlen=_MEMORY)
+        return GradientDescentState(x, at, F, self.step_size or t, recent, F.least_size(at), at.residual(0.0))
 
     def step(self, state: GradientDescentState) -> None:
         """Advance `state` by one iteration."""
-        F, x, g, t = state.objective, state.x, state.g, state.t
+        F, x, g, t = state.objective, state.x, state.at.gradient, state.t
+        if state.stalled or not math.isfinite(state.residual):
+            return
         squares = sum_of_squares(g)
         x_new = x - t * g
-        value, g_new = F.value_and_gradient(x_new)
-        while self.step_size is None and not value <= max(state.recent) - _SUFFICIENT * t * squares and t * t * squares > 0:
-            t /= 2
-            x_new = x - t * g
-            value, g_new = F.value_and_gradient(x_new)
+        at = F.at(x_new)
         if self.step_size is None:
+            # so short that x does not change
+            shortest = float(np.finfo(x.dtype).eps) * math.sqrt(sum_of_squares(x) / squares) if squares > 0 else math.inf
+            while not at.value <= max(state.recent) - _SUFFICIENT * t * squares:
+                t /= 2
+                if t <= shortest:
+                    state.stalled = not math.isnan(at.value)
+                    state.residual = state.residual if state.stalled else math.nan
+                    return
+                x_new = x - t * g
+                at = F.at(x_new)
             # s = −t g:  ⟨s, s⟩ / ⟨s, y⟩ = t ‖g‖² / (‖g‖² − ⟨g, g₊⟩), and a longer step where there is no curvature
-            bend = squares - inner(g, g_new)
+            bend = squares - inner(g, at.gradient)
             state.t = t * squares / bend if bend > 0 else 2 * t
-        state.x, state.g, state.value = x_new, g_new, value
-        state.recent.append(value)
-        state.residual = math.sqrt(sum_of_squares(g_new)) / state.scale
+        state.x, state.at = x_new, at
+        state.recent.append(at.value)
+        state.residual = at.residual(state.least)
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""

@@ -24,6 +24,9 @@ from .terms import Term
 class HybridLSQRState:
     """The iterates. S is the stacked system of the data terms, B its bidiagonal projection: S V = U B."""
 
+    #: that of the problem with the weight found so far
+    other_objective: ClassVar[bool] = True
+
     x: Any  #: the image
     center: Any  #: what the prior draws x to
     u: list[Any]  #: the newest left Golub–Kahan vector, a part for each term
@@ -155,6 +158,9 @@ class HybridLSQR:
         v = V[-1].copy()
         alpha = S.right(state.u, state.below[-1], v)
         alpha *= _orthogonalise(v, V)
+        if not math.isfinite(alpha + state.below[-1]):
+            state.residual = math.nan
+            return
 
         f, last, weight = self._solve_projected(state)
         state.x[...] = state.center

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .differentiable import Differentiable, on_the_host
+from .differentiable import At, Differentiable, on_the_host
 from .problem import Problem
 
 
 @dataclass(slots=True)
 class LBFGSState:
-    """The iterates. Vectors are flat and real, in double precision, as SciPy's line search wants them."""
+    """The iterates. Vectors are flat and real, in double precision."""
 
     x: Any  #: the image
     point: Any  #: the image as a flat vector
-    g: Any  #: the gradient there
+    at: At  #: the objective there, and its gradient
     objective: Differentiable
-    value: float  #: the objective there
     pairs: deque[tuple[Any, Any, float]]  #: the last s = x₊ − x and y = g₊ − g, and 1 / ⟨s, y⟩
-    scale: float  #: ‖∇F‖ at the start
-    residual: float = 1.0  #: ‖∇F‖ / that at the start
+    least: float  #: what counts for the size of the forces at least
+    residual: float = 1.0  #: ‖∇F‖ / Σ ‖A‖ ‖w ∇f‖; of a single term, / ‖∇F‖ at the start
     stalled: bool = False  #: whether no descent is left that the precision can tell
 
 
 @dataclass(frozen=True)
 class LBFGS:
-    r"""L-BFGS on any smooth problem, with the line search of ``scipy.optimize``.
+    r"""L-BFGS on any smooth problem.
 
     .. math::
         x_+ = x - t \, H \nabla F(x), \qquad
@@ -37,7 +37,7 @@ class LBFGS:
         s = x_+ - x, \; y = \nabla F(x_+) - \nabla F(x), \; \varrho = 1 / \langle s, y \rangle
 
     H is never formed: the last few pairs s and y give its products, starting from the multiple ⟨s, y⟩/⟨y, y⟩ of the
-    identity. t is 1, or what ``scipy.optimize.line_search`` finds to meet the strong Wolfe conditions, so that ⟨s, y⟩ > 0.
+    identity. t is 1, or what a line search finds to meet the Wolfe conditions, so that ⟨s, y⟩ > 0.
 
     Parameters
     ----------
@@ -91,41 +91,41 @@ class LBFGS:
         F = on_the_host(problem, "LBFGS")
         x = F.read_start(problem, x0)
         point = F.flat(x)
-        value, g = F.flat_value(point), F.flat_gradient(point)
-        scale = float(np.linalg.norm(g)) or 1.0
-        return LBFGSState(x, point, g, F, value, deque(maxlen=self.memory), scale)
+        at = F.flat_at(point)
+        return LBFGSState(x, point, at, F, deque(maxlen=self.memory), F.least_size(at), at.residual(0.0))
 
     def step(self, state: LBFGSState) -> None:
         """Advance `state` by one iteration."""
-        F, x, g = state.objective, state.point, state.g
-        if state.stalled:
+        F, x, at = state.objective, state.point, state.at
+        if state.stalled or not math.isfinite(state.residual):
             return
         direction = self._direction(state)
-        t = F.line_search(x, direction, g, state.value)
+        t = F.line_search(x, direction, at)
         if t is None and len(state.pairs) > 1:
             # rounding has spoilt the model of the curvature: once more, with the newest pair alone
             newest = state.pairs.pop()
             state.pairs.clear()
             state.pairs.append(newest)
             direction = self._direction(state)
-            t = F.line_search(x, direction, g, state.value)
-        if t is None:
-            state.stalled = True
+            t = F.line_search(x, direction, at)
+        if t is None or math.isnan(t):
+            state.stalled = t is None
+            state.residual = state.residual if t is None else math.nan
             return
         x_new = x + t * direction
-        state.value = F.flat_value(x_new)
-        g_new = F.flat_gradient(x_new)
+        at_new = F.flat_at(x_new)
+        g, g_new = at.gradient, at_new.gradient
         s, y = x_new - x, g_new - g
         sy = float(np.dot(s, y))
         if sy > np.finfo(float).eps * float(np.dot(y, y)):
             state.pairs.append((s, y, 1 / sy))
-        state.point, state.g = x_new, g_new
+        state.point, state.at = x_new, at_new
         state.x = F.image(x_new)
-        state.residual = float(np.linalg.norm(g_new)) / state.scale
+        state.residual = at_new.residual(state.least)
 
     def _direction(self, state: LBFGSState) -> Any:
         """Return −H ∇F by two passes over the pairs."""
-        q = -state.g
+        q = -state.at.gradient
         alphas = []
         for s, y, rho in reversed(state.pairs):
             alpha = rho * float(np.dot(s, q))

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .differentiable import Differentiable, Hessian, on_the_host
+from .differentiable import At, Differentiable, Hessian, on_the_host
 from .problem import Problem
 
 
 @dataclass(slots=True)
 class NewtonCGState:
-    """The iterates. Vectors are flat and real, in double precision, as SciPy's line search wants them."""
+    """The iterates. Vectors are flat and real, in double precision."""
 
     x: Any  #: the image
     point: Any  #: the image as a flat vector
-    g: Any  #: the gradient there
+    at: At  #: the objective there, and its gradient
     objective: Differentiable
-    value: float  #: the objective there
     scale: float  #: ‖∇F‖ at the start
-    residual: float = 1.0  #: ‖∇F‖ / that at the start
+    least: float  #: what counts for the size of the forces at least
+    residual: float = 1.0  #: ‖∇F‖ / Σ ‖A‖ ‖w ∇f‖; of a single term, / ‖∇F‖ at the start
     stalled: bool = False  #: whether no descent is left that the precision can tell
     inner_iterations: int = 0  #: products by the Hessian so far
 
 
 @dataclass(frozen=True)
 class NewtonCG:
-    r"""Truncated Newton steps on any smooth problem, with the line search of ``scipy.optimize``.
+    r"""Truncated Newton steps on any smooth problem.
 
     .. math::
         \| \nabla^2 F(x) \, d + \nabla F(x) \| \le \eta \, \|\nabla F(x)\|, \qquad x_+ = x + t d, \qquad
         \eta = \min\big(\tfrac12, \sqrt{\|\nabla F(x)\| / \|\nabla F(x_0)\|}\big)
 
     The system is solved by conjugate gradients from 0, which end at that accuracy or at a direction of negative curvature; t
-    is 1, or what ``scipy.optimize.line_search`` finds to meet the strong Wolfe conditions.
+    is 1, or what a line search finds to meet the Wolfe conditions.
 
     Parameters
     ----------
@@ -88,30 +89,32 @@ class NewtonCG:
         F = on_the_host(problem, "NewtonCG")
         x = F.read_start(problem, x0)
         point = F.flat(x)
-        g = F.flat_gradient(point)
-        return NewtonCGState(x, point, g, F, F.flat_value(point), float(np.linalg.norm(g)) or 1.0)
+        at = F.flat_at(point)
+        scale = float(np.linalg.norm(at.gradient)) or 1.0
+        return NewtonCGState(x, point, at, F, scale, F.least_size(at), at.residual(0.0))
 
     def step(self, state: NewtonCGState) -> None:
         """Advance `state` by one iteration."""
-        F, g = state.objective, state.g
-        if state.stalled:
+        F = state.objective
+        if state.stalled or not math.isfinite(state.residual):
             return
         d = self._direction(state, F.hessian(state.x))
-        t = F.line_search(state.point, d, g, state.value)
-        if t is None:
-            state.stalled = True
+        t = F.line_search(state.point, d, state.at)
+        if t is None or math.isnan(t):
+            state.stalled = t is None
+            state.residual = state.residual if t is None else math.nan
             return
         state.point = state.point + t * d
-        state.x = F.image(state.point)
-        state.value, state.g = F.flat_value(state.point), F.flat_gradient(state.point)
-        state.residual = float(np.linalg.norm(state.g)) / state.scale
+        state.x, state.at = F.image(state.point), F.flat_at(state.point)
+        state.residual = state.at.residual(state.least)
 
     def _direction(self, state: NewtonCGState, H: Hessian) -> Any:
         """Return an approximate solution d of H d = −∇F."""
-        F, r = state.objective, -state.g
+        F, r = state.objective, -state.at.gradient
         d, p = np.zeros_like(r), r.copy()
         rr = float(np.dot(r, r))
-        bound = min(0.25, state.residual) * rr
+        # η² ‖∇F‖²
+        bound = min(0.25, math.sqrt(rr) / state.scale) * rr
         for iteration in range(self.max_inner_iterations):
             Hp = F.flat(H.apply(F.image(p)))
             state.inner_iterations += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,8 +13,9 @@ from unblur.operators import Operator
 from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
+from .optimality import least_part, relative, worst
 from .problem import Problem
-from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, norm_above, on_x
+from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, norm_above, on_x, pull
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -24,6 +26,7 @@ class Dual:
 
     term: Term
     K: Operator
+    norm: float  #: ‖K‖ or an upper bound
     sigma: float  #: σ, its step
     u: Any  #: its dual variable, of the shape of K x
 
@@ -34,12 +37,12 @@ class PrimalDualState:
 
     x: Any  #: the image, x̃: what the prox of g gave
     relaxed: Any  #: x, from where the next step starts
-    smooth: list[Term]  #: f: by their gradients
+    smooth: list[tuple[Term, float]]  #: f: by their gradients; each with ‖A‖
     g: OnX | None  #: by its prox in x
     duals: list[Dual]  #: h: by the prox of their conjugates
     tau: float  #: τ, the primal step
     relaxation: float  #: ρ
-    residual: float = float("inf")  #: ‖(x̃ − x, ũ − u)‖ / ‖(x̃, ũ)‖, x weighted by 1/√τ and u by 1/√σ
+    residual: float = float("inf")  #: of the forces on x̃, or of K x̃ from where ũ is a subgradient; see the notes
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,17 @@ class PrimalDual:
 
     which is the condition for convergence, 2 − ρ > ½ L (1/τ − Σ σ‖K‖²)⁻¹, all but met with equality.
 
+    What is left of optimality at x̃, ũ follows from the steps: with d = x̃ − x, e = ũ − u and
+    :math:`w = u + \sigma K (2 \tilde x - x)`, the forces at x̃ add up to −d/τ + ∇f(x̃) − ∇f(x) + Σ Kᴴe, and ũ is a
+    subgradient of h not at K x̃ but at K x̃ + K d − e/σ. With d/τ for the first three, which are no longer, the residual is
+    the larger of two bounds:
+
+    .. math::
+        \frac{\|d\| / \tau + \sum \|K\| \|e\|}{\sum_t \|A_t\| \|q_t\| + \sum \|K\| \|\tilde u\|}, \qquad
+        \sqrt{\frac{\sum \sigma (\|K\| \|d\| + \|e\| / \sigma)^2}{\sum \|w\|^2 / \sigma}}
+
+    where q are the slopes of the smooth terms.
+
     References
     ----------
     Condat, "A primal–dual splitting method for convex optimization involving Lipschitzian, proximable and linear composite
@@ -86,6 +100,8 @@ class PrimalDual:
     Vũ, "A splitting algorithm for dual monotone inclusions involving cocoercive operators", Adv. Comput. Math. 38 (2013).
     Chambolle, Pock, "A first-order primal-dual algorithm for convex problems with applications to imaging", J. Math.
     Imaging Vision 40 (2011).
+    Goldstein, Li, Yuan, "Adaptive primal–dual splitting methods for statistical learning and image processing", NIPS (2015),
+    for the residuals.
 
     Examples
     --------
@@ -122,22 +138,26 @@ class PrimalDual:
         x = problem.read_start(x0)
         norms = [norm_above(t.A, x) for t in behind]
         steps = self._dual_steps(behind, norms, problem, x)
-        duals = [Dual(t, t.A, s, np.zeros_like(t.A.apply(x))) for t, s in zip(behind, steps, strict=True)]
-        inverse = 1.001 * sum(lipschitz(t, x) for t in smooth) / (2 * (2 - self.relaxation))
+        duals = [Dual(t, t.A, n, s, np.zeros_like(t.A.apply(x))) for t, n, s in zip(behind, norms, steps, strict=True)]
+        explicit = [(t, norm_above(t.A, x)) for t in smooth]
+        inverse = 1.001 * sum(lipschitz(t, norm) for t, norm in explicit) / (2 * (2 - self.relaxation))
         inverse += sum(s * n * n for s, n in zip(steps, norms, strict=True))
         if inverse == 0:
             # nothing bounds the step: it only sets how far one prox goes
             inverse = 0.0 if g is None else g.term.functional.default_penalty(g.term.weight, _size(x), 1.0)
-        return PrimalDualState(x, x.copy(), smooth, g, duals, 1 / (inverse or 1.0), self.relaxation)
+        tau = 1 / (inverse or 1.0) if math.isfinite(inverse) else math.nan
+        return PrimalDualState(x, x.copy(), explicit, g, duals, tau, self.relaxation)
 
     def step(self, state: PrimalDualState) -> None:
         """Advance `state` by one iteration."""
         x, tau, rho = state.relaxed, state.tau, state.relaxation
         # x̃ ← prox(x − τ (∇f(x) + Σ Kᴴ u))
-        new = state.x
+        new, size = state.x, 0.0
         new[...] = 0
-        for term in state.smooth:
-            new += term.gradient(x)
+        for term, norm in state.smooth:
+            slope, part = pull(term, norm, term.A.apply(x))
+            new += term.A.apply_adjoint(slope)
+            size += part
         for d in state.duals:
             new += d.K.apply_adjoint(d.u)
         new *= -tau
@@ -146,22 +166,28 @@ class PrimalDual:
             state.g.prox(new, tau, new)
         # x ← ρ x̃ + (1 − ρ) x, and 2 x̃ − x
         step = new - x
-        change, length = sum_of_squares(step) / tau, sum_of_squares(new) / tau
+        length = math.sqrt(sum_of_squares(step))
+        left = length / tau
+        size += least_part(x.dtype) * math.sqrt(sum_of_squares(new)) / tau
         ahead = new + step
         step *= rho
         x += step
         # ũ ← prox*(u + σ K (2 x̃ − x)),  u ← ρ ũ + (1 − ρ) u
+        apart, whole = 0.0, 0.0
         for d in state.duals:
             w = d.K.apply(ahead)
             w *= d.sigma
             w += d.u
+            whole += sum_of_squares(w) / d.sigma
             step = d.term.prox_conjugate(w, d.sigma, np.empty_like(w))
-            length += sum_of_squares(step) / d.sigma
+            size += d.norm * math.sqrt(sum_of_squares(step))
             step -= d.u
-            change += sum_of_squares(step) / d.sigma
+            change = math.sqrt(sum_of_squares(step))
+            left += d.norm * change
+            apart += d.sigma * (d.norm * length + change / d.sigma) ** 2
             step *= rho
             d.u += step
-        state.residual = float(np.sqrt(change / length)) if length > 0 else 0.0
+        state.residual = worst(relative(left, size), relative(math.sqrt(apart), math.sqrt(whole)))
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""

@@ -167,7 +167,11 @@ class Problem:
         return sum(seen.values()) + self.spectra.nbytes()
 
     def initial(self) -> Any:
-        """Return the first data brought to x's grid and to the scale that explains them."""
+        """Return the first data brought to x's grid and to the scale that explains them; 0 where that is not finite."""
+        x = self._initial()
+        return x if np.isfinite(x).all() else self.xp.zeros(self.dims, x.dtype)
+
+    def _initial(self) -> Any:
         A, y = self.operator, self.data[0].target
         gain = getattr(A, "gain", None)
         if gain and hasattr(A, "extend"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Fourier, Operator, gram_symbol, norm_bound, operator_norm, symbol
+from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
 from .terms import Term
@@ -33,9 +35,9 @@ def has_prox(term: Term) -> bool:
     return hasattr(term.functional, "prox")
 
 
-def lipschitz(term: Term, like: Any = None) -> float:
-    """Return a Lipschitz constant of the gradient of w f(A x − b): w L ‖A‖²."""
-    return float(term.weight * capability(term.functional, "lipschitz") * norm_above(term.A, like) ** 2)
+def lipschitz(term: Term, norm: float) -> float:
+    """Return a Lipschitz constant of the gradient of w f(A x − b), `norm` being ‖A‖: w L ‖A‖²."""
+    return float(term.weight * capability(term.functional, "lipschitz") * norm**2)
 
 
 def is_identity(A: Operator) -> bool:
@@ -54,6 +56,12 @@ def is_unitary(A: Operator) -> bool:
 
 def _every_frequency(A: Operator) -> Fourier:
     return Fourier(tuple(A.dims), tuple(range(len(A.dims))), real=A.dtype.kind != "c")
+
+
+def pull(term: Term, norm: float, Ax: Any) -> tuple[Any, float]:
+    """Return w ∇f(A x − b) where A x is known, and the size of the force that it makes: ‖A‖ ‖w ∇f‖, `norm` being ‖A‖."""
+    slope = term.slope(Ax)
+    return slope, norm * math.sqrt(sum_of_squares(slope))
 
 
 @dataclass(frozen=True)

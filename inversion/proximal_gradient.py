@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ import numpy as np
 from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
+from .optimality import least_part, relative
 from .problem import Problem
-from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, on_x
+from .proximable import OnX, count_ffts, has_prox, is_smooth, lipschitz, norm_above, on_x, pull
 from .quadratic import UnsolvableError
 from .terms import Term
 
@@ -21,6 +23,7 @@ class Image:
     """What one smooth term sees of x."""
 
     term: Term
+    norm: float  #: ‖A‖ or an upper bound
     Ax: Any  #: A x
     before: Any  #: A x of the iteration before
 
@@ -36,7 +39,7 @@ class ProximalGradientState:
     L: float  #: 1 / the step
     t: float  #: the momentum's counter
     momentum: bool
-    residual: float = float("inf")  #: ‖x⁺ − z‖ / ‖x⁺‖
+    residual: float = float("inf")  #: L ‖x⁺ − z‖ / Σ ‖A‖ ‖w ∇f(A z − b)‖
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class ProximalGradient:
     One apply and one adjoint of each smooth term's operator an iteration: A z follows from A x, of which two are kept. L is
     the sum of the terms' Lipschitz constants, by norm bounds or power iteration; where none is known it is found by trial.
     A step that meets more curvature than L is done again with what it met. Where a term is not convex there is no momentum.
+
+    The gradient mapping L (z − x⁺) is the sum of all forces, those of f at z and that of g at x⁺, and a bound for it at x⁺.
+    The residual is its length relative to the sizes of the smooth terms' forces.
 
     References
     ----------
@@ -95,8 +101,9 @@ class ProximalGradient:
         """
         smooth, g = arrange(problem)
         x = problem.read_start(x0)
-        images = [Image(t, Ax := t.A.apply(x), Ax.copy()) for t in smooth]
-        L = sum(lipschitz(t, x) for t in smooth if is_smooth(t)) + _probe([t for t in smooth if not is_smooth(t)], x)
+        images = [Image(t, norm_above(t.A, x), Ax := t.A.apply(x), Ax.copy()) for t in smooth]
+        L = sum((lipschitz(i.term, i.norm) for i in images if is_smooth(i.term)), 0.0)
+        L += _probe([t for t in smooth if not is_smooth(t)], x)
         convex = all(capability(t.functional, "convex") for t in problem.terms if t.weight > 0)
         return ProximalGradientState(x, x.copy(), images, g, L or 1.0, 1.0, convex)
 
@@ -109,7 +116,8 @@ class ProximalGradient:
         z = _extrapolate(x, state.before, beta)
         for i in state.images:
             i.before = _extrapolate(i.Ax, i.before, beta)
-        slopes = [i.term.slope(i.before) for i in state.images]
+        pulls = [pull(i.term, i.norm, i.before) for i in state.images]
+        slopes, size = [slope for slope, _ in pulls], sum((part for _, part in pulls), 0.0)
         gradient = sum((i.term.A.apply_adjoint(s) for i, s in zip(state.images, slopes, strict=True)), np.zeros_like(x))
         while True:
             # x⁺ ← prox(z − ∇f(z) / L)
@@ -120,9 +128,9 @@ class ProximalGradient:
             ahead = [i.term.A.apply(new) for i in state.images]
             d = new - z
             met = sum(_inner(i.term.slope(Ax) - s, Ax - i.before) for i, Ax, s in zip(state.images, ahead, slopes, strict=True))
-            length, size = sum_of_squares(d), sum_of_squares(new)
+            length, energy = sum_of_squares(d), sum_of_squares(new)
             # where d is no longer than rounding, so is what it tells
-            if not (met > 1.001 * state.L * length and length > (1e3 * np.finfo(x.dtype).eps) ** 2 * size):
+            if not (1.001 * state.L * length < met < np.inf and length > (1e3 * np.finfo(x.dtype).eps) ** 2 * energy):
                 break
             state.L = 1.1 * met / length
         uphill = _inner(d, x - new) > 0
@@ -131,7 +139,8 @@ class ProximalGradient:
         for i, Ax in zip(state.images, ahead, strict=True):
             # where the momentum is dropped, x₋ does not count
             i.before, i.Ax = i.Ax, Ax
-        state.residual = float(np.sqrt(length / size)) if size > 0 else float(np.sqrt(length) > 0)
+        size += least_part(x.dtype) * state.L * math.sqrt(energy)
+        state.residual = relative(state.L * math.sqrt(length), size)
 
     def explain(self, problem: Problem) -> tuple[str, int]:
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""

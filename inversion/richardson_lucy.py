@@ -10,6 +10,7 @@ import numpy as np
 
 from .counts import correct, extrapolate
 from .functionals import capability
+from .optimality import relative
 from .problem import Problem
 from .proximable import count_ffts, has_prox, is_identity, is_smooth, norm_above
 from .quadratic import UnsolvableError
@@ -43,10 +44,11 @@ class RichardsonLucyState:
     edges: list[Edge]  #: priors without
     sensitivity: Any  #: Σ w Aᴴ 1
     lift: Any  #: what is added to both sides of the quotient where the sensitivity is low
+    mean: float  #: the image that explains the counts, on average
     alpha: float = 0.0  #: how far to extrapolate
     energy: float = 0.0  #: ‖step‖²
     objective: float = float("inf")  #: at the point where the last iteration started
-    residual: float = float("inf")  #: ‖x⁺ − z‖ / ‖x⁺‖
+    residual: float = float("inf")  #: of the conditions of Kuhn and Tucker at z; see the notes
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class RichardsonLucy:
     Parameters
     ----------
     acceleration : bool
-        Whether each step starts from x extrapolated along the last change, after Biggs and Andrews. Where the objective
+        Whether each step starts from x extrapolated along the last change, after Biggs and Andrews [2]_. Where the objective
         would grow, that step starts from x itself. Total variation and its like are not accelerated.
 
     Notes
@@ -70,6 +72,15 @@ class RichardsonLucy:
     hide; pixels that no datum sees keep their value, unless a prior moves them. Pixels that are 0 stay 0, so that the default
     start is put above 0 everywhere. Without priors the objective never grows, and with a background of 0 the flux Σ w A x
     is that of the data. With one data term and no prior, a step on a large image allocates none but what the operators do.
+
+    Biggs and Andrews put to 0 what an extrapolation takes below it, and 0 is never left again. Here what grows is extrapolated
+    as they do, x + α (x − x₋), and what shrinks by the reciprocal, x / (1 + α (x₋ − x) / x), so that it can come back as fast
+    as it went. Nothing that is above 0 falls below a rounding error of the mean.
+
+    The residual measures what is left of the optimum's conditions, x g = 0 and g ≥ 0 for the gradient g at the point z where a
+    step starts, relative to the sensitivity s, the denominator; with m the mean of x that explains the counts,
+
+    .. math:: \sqrt{\frac{\|z g\|^2 + m^2 \|(-g)_+\|^2}{\|x s\|^2}}.
 
     The slope of the prior is taken one step late [4]_, in the way of Dey et al. [3]_. Where they keep the denominator above 0,
     its negative part stands in the numerator here [5]_, and where they divide ∇x by its length, which leaves no direction
@@ -101,7 +112,7 @@ class RichardsonLucy:
 
     acceleration: bool = True
 
-    max_iterations: ClassVar[int] = 200
+    max_iterations: ClassVar[int] = 1000
 
     def start(self, problem: Problem, x0: Any = None) -> RichardsonLucyState:
         """Return the state at `x0`.
@@ -129,20 +140,23 @@ class RichardsonLucy:
             raise UnsolvableError(
                 f"RichardsonLucy cannot take {data[0]!r}: its operator or another has negative samples; PrimalDual can"
             )
-        sensitivity = np.where(sensitivity > rounding, sensitivity, 0).astype(x.dtype)
+        # nan stays
+        sensitivity = np.where(sensitivity <= rounding, 0, sensitivity).astype(x.dtype)
         edges = [Edge(t, norm_above(t.A, x), np.zeros_like(t.A.apply(x))) for t in rough]
         lift = np.zeros_like(x)
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
         images = [t.A.apply(x) for t in data]
+        counted: Any = sum(t.weight * float(np.sum(_weights(t, problem) * t.target, dtype=np.float64)) for t in data)
+        mean = relative(counted, float(np.sum(sensitivity, dtype=np.float64)))
         z, step, back = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
-        return RichardsonLucyState(x, x.copy(), z, step, images, back, data, smooth, edges, sensitivity, lift)
+        return RichardsonLucyState(x, x.copy(), z, step, images, back, data, smooth, edges, sensitivity, lift, mean)
 
     def step(self, state: RichardsonLucyState) -> None:
         """Advance `state` by one iteration."""
         x, before, z = state.x, state.before, state.x
         accelerated = self.acceleration and not state.edges
-        # z ← (x + α (x − x₋))₊, and A z
+        # z ← x + α (x − x₋), or less where that would near 0, and A z
         if accelerated and state.alpha > 0:
             z = state.z
             extrapolate(x, before, state.alpha, z)
@@ -158,12 +172,13 @@ class RichardsonLucy:
             front = front + state.lift
             # what nothing sees stays
             front += np.where(front > 0, np.maximum(slope, 0), 0)
-        change, size, along = correct(z, back, front, before, state.step)
+        least = state.mean * float(np.finfo(x.dtype).eps)
+        done = correct(z, back, front, state.mean, least, before, state.step)
         state.x, state.before, state.objective = before, x, objective
         # the part of the step before that this one repeats, from 0 to below 1
-        state.alpha = min(max(along / state.energy, 0.0), 0.999) if state.energy > 0 else 0.0
-        state.energy = change
-        state.residual = math.sqrt(change / size) if size > 0 else 0.0
+        state.alpha = min(max(done.along / state.energy, 0.0), 0.999) if state.energy > 0 else 0.0
+        state.energy = done.change
+        state.residual = math.nan if math.isnan(objective) else relative(math.sqrt(done.left), math.sqrt(done.size))
 
     def _back(self, state: RichardsonLucyState) -> Any:
         """Return Σ Aᴴ (w y / (A z + b)), over A z."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,8 +12,10 @@ import numpy as np
 from unblur.operators import Cosine, Fourier, aslinearoperator, norm_bound
 
 from .functionals import capability
+from .optimality import least_part, relative, worst
 from .preconditioner import check_preconditioner
 from .problem import Problem
+from .proximable import norm_above
 from .quadratic import UnsolvableError, transforms
 from .splitting import Forces, Split
 from .terms import Term
@@ -30,7 +33,7 @@ class SplitBregmanState:
     splits: list[Split]
     update: ExactUpdate | InnerCG  #: solves for x
     iteration: int = 0
-    residual: float = float("inf")  #: ‖K x − v‖ / ‖h + u‖ over all splits, each weighted by √ρ
+    residual: float = float("inf")  #: of K x from v, or of the forces on x; see the notes
 
     def duals(self) -> dict[int, Any]:
         """Return, for each term that is split, the force q = ρ u with which it pulls at A x."""
@@ -78,8 +81,18 @@ class SplitBregman:
 
     Notes
     -----
-    With the exact update two FFTs an iteration, and two more for each blur that is split off. `residual` is then the length
-    of the step of the underlying fixed-point iteration, which never grows while the penalties stay.
+    With the exact update two FFTs an iteration, and two more for each blur that is split off.
+
+    With e = K x − v, before v is updated, both what K x is away from v afterwards and, times ρ, the force that is left in that
+    split, are no longer than e. The residual is the larger of
+
+    .. math::
+        \sqrt{\frac{\sum \rho \|e\|^2}{\sum \rho \|h + u\|^2}}, \qquad
+        \frac1{10} \, \frac{\sum \rho \|K\| \|e\| + \|s\|}{\sum \rho \|K\| \|u\| + \sum_q \|A_q\| \|w_q (A_q x - b_q)\|},
+
+    s being what is left of an inexact x-update. The forces have ten times the tolerance of the copies: what they leave tells on
+    the objective times a distance that vanishes with them, but that of the copies times the forces themselves. Terms in an
+    exact update are left out below.
 
     References
     ----------
@@ -144,11 +157,7 @@ class SplitBregman:
         state.x = state.update.minimise(state.x)
         # of every split: h = α K x + (1 − α) v,  v ← prox(h + u),  u ← u + h − v
         state.update.advance(state.x, self.relaxation, measure=balance)
-        change = sum(s.penalty * s.sums.change for s in state.splits)
-        length = sum(s.penalty * s.sums.length for s in state.splits)
-        moved = float(np.sqrt(change / length)) if length > 0 else 0.0
-        # an inexact x counts too
-        state.residual = max(moved, state.update.residual)
+        state.residual = _residual(state)
         factors = [_imbalance(s, self.relaxation) for s in state.splits] if balance else []
         if any(f != 1 for f in factors):
             state.update.release()
@@ -209,12 +218,24 @@ class SplitBregman:
         size = float(np.ptp(x.real)) or float(np.abs(x).max()) or 1.0
         stiffness = sum(t.weight * (norm_bound(t.operator) or 1.0) ** 2 for t in problem.data)
         for i, s in enumerate(splits):
+            s.norm = norm_above(s.K, x)
             if given is None:
                 # √8 is the norm of a gradient in the plane
                 scale = size * (norm_bound(s.K) or np.sqrt(8)) / np.sqrt(8)
                 s.penalty = float(s.term.functional.default_penalty(s.term.weight, scale, stiffness))
             else:
                 s.penalty = float(given if np.ndim(given) == 0 else given[i])  # type: ignore[arg-type, index]
+
+
+def _residual(state: SplitBregmanState) -> float:
+    """Return how far x, v and u are from optimal."""
+    change, length, left, size = 0.0, 0.0, state.update.left, state.update.size
+    for s in state.splits:
+        change += s.penalty * s.sums.change
+        length += s.penalty * s.sums.length
+        left += s.penalty * s.norm * math.sqrt(s.sums.change)
+        size += s.penalty * s.norm * (math.sqrt(s.sums.u) + least_part(s.w.dtype) * math.sqrt(s.sums.length))
+    return worst(relative(math.sqrt(change), math.sqrt(length)), 0.1 * relative(left, size))
 
 
 def _imbalance(s: Split, relaxation: float) -> float:

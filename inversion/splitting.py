@@ -2,7 +2,7 @@ r"""What split Bregman splits off: one term w f(M K x − b), its variable v = K
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,14 +18,11 @@ from .terms import Term
 class Sums(NamedTuple):
     """Squares of what an iteration did to one split."""
 
-    change: float  #: ‖K x − v‖², before v changed
-    length: float  #: ‖h + u‖²
+    change: float = 0.0  #: ‖K x − v‖², before v changed
+    length: float = 0.0  #: ‖h + u‖²
     moved: float = np.nan  #: ‖Δv‖²
     v: float = np.nan  #: ‖v‖²
-    u: float = np.nan  #: ‖u‖²
-
-
-_NOTHING = Sums(0.0, 0.0)
+    u: float = 0.0  #: ‖u‖²
 
 
 class FusedStep(Protocol):
@@ -51,7 +48,8 @@ class Split:
     w: Any = None  #: h + u
     work: Any = None  #: two arrays of the shape of w, where no fused step makes them needless
     fused: FusedStep | None = None
-    sums: Sums = _NOTHING  #: of the last iteration
+    sums: Sums = field(default_factory=Sums)  #: of the last iteration
+    norm: float = 1.0  #: ‖K‖ or an upper bound
 
     def begin(self, Kx: Any) -> None:
         """Set out from v = prox(K x) and u = K x − v; the array is taken over."""
@@ -74,7 +72,7 @@ class Split:
             Where scale · Lᴴ (v − u) is written or, if `add`, added.
         scale : float
         add, measure : bool
-            `measure` asks for all of the `sums`, and not the first two alone.
+            `measure` asks for all of the `sums`, those of v too.
         """
         if self.fused is not None:
             self.sums = self.fused(self, z, relaxation, out, scale, add)
@@ -88,14 +86,13 @@ class Split:
         change = sum_of_squares(work)
         work *= relaxation
         w += work
-        self.sums = Sums(change, sum_of_squares(w))
         new = self.prox(w, work)
+        sums = Sums(change, sum_of_squares(w))
         if measure:
             v -= new
-            self.sums = self.sums._replace(moved=sum_of_squares(v), v=sum_of_squares(new))
+            sums = sums._replace(moved=sum_of_squares(v), v=sum_of_squares(new))
         target = np.subtract(w, new, out=v)
-        if measure:
-            self.sums = self.sums._replace(u=sum_of_squares(target))
+        self.sums = sums._replace(u=sum_of_squares(target))
         # 2v − w = v − u
         np.subtract(new, target, out=target)
         target *= scale
@@ -149,7 +146,7 @@ class Split:
 
     def at_rest(self) -> Split:
         """Return what `v`, `u` and `force` need, without what only iterations do."""
-        return replace(self, K=None, L=None, work=None, fused=None, sums=_NOTHING)
+        return replace(self, K=None, L=None, work=None, fused=None, sums=Sums())
 
     def reweigh(self, factor: float) -> None:
         """Multiply the penalty; v and the force ρ u stay."""

@@ -1,6 +1,6 @@
 """Stops: functions of the state that return a `Status` to end the run, or None to go on.
 
-A user's own is any such function::
+`converged` is the one that every run has; it is what `tol` means. A user's own is any such function::
 
     def enough(state):
         return Status("enough", "the user had enough", True) if state.residual < 1e-2 else None
@@ -11,6 +11,7 @@ it returns takes the stop's place for that run. The same stop then serves any nu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -18,12 +19,20 @@ from typing import Any
 import numpy as np
 
 from unblur.operators._arguments import read_number, read_whole
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._backend import real_dtype, sum_of_squares
 
+from .optimality import least_part
 from .problem import Problem
 from .status import Status
 
 Stop = Callable[[Any], Status | None]
+
+NOT_FINITE = Status(
+    "not finite",
+    "numbers that are not finite came up, and the last finite iterate is returned; check what the operators and functionals "
+    "give, their adjoints by solve(..., check=True), and the scale of the data",
+    False,
+)
 
 
 class PerRun:
@@ -50,14 +59,75 @@ class PerRun:
         return self._own(state)
 
 
+def converged(problem: Problem, tol: float) -> Stop:
+    r"""Stop where the optimum is near, as far as can be told without a bound; ``tol=0`` never stops.
+
+    Two things are asked for, whatever the algorithm. The state's residual is `tol` or less: the forces of the terms cancel to
+    that part of their sizes; see `unblur.inversion.optimality`. And the objective F has settled: with k' the iteration in which
+    the residual was first below 2 tol, or that of the last look, and k this one,
+
+    .. math:: \frac{k'}{k - k'} \, |F(x_{k'}) - F(x_k)| \le 10 \, \mathrm{tol} \, \max\big(|F(x_k)|, \mathrm{tol}^2 F(0)\big).
+
+    The left side is what F would still fall by if it fell as 1/k; what converges faster is nearer. An evaluation of F at k' and
+    one at k, and another each time that a tenth more iterations have been run. The residual alone decides where it is a rounding
+    error, where F is not finite, as behind constraints that x meets in the limit only, and where the state says
+    ``other_objective``, as it is not the problem's own that is minimised.
+    """
+    tol = read_number(tol, "tol", least=0)
+    return PerRun(lambda: _converged(problem, tol))
+
+
+def _converged(problem: Problem, tol: float) -> Stop:
+    iteration, then, before = 0, 0, math.nan
+    least: float | None = None
+
+    def settled(fall: float, now: float) -> bool:
+        nonlocal least
+        if fall <= 10 * tol * abs(now):
+            return True
+        if least is None:
+            # where the data are met exactly there is nothing to be a part of
+            whole = problem.objective(problem.xp.zeros(problem.dims, problem.dtype))
+            least = tol**2 * abs(whole) if math.isfinite(whole) else 0.0
+        return fall <= 10 * tol * least
+
+    def stop(state: Any) -> Status | None:
+        nonlocal iteration, then, before
+        iteration += 1
+        if tol == 0 or not state.residual <= 2 * tol:
+            return None
+        words = f"the relative residual {state.residual:.2e} is within tol = {tol:g}"
+        rounding = 100 * float(np.finfo(real_dtype(problem.dtype)).eps)
+        if state.residual <= (tol if getattr(state, "other_objective", False) else min(tol, rounding)):
+            return Status("converged", words, True)
+        if then and (state.residual > tol or iteration < 1.1 * then):
+            return None
+        now = problem.objective(problem.feasible(state.x))
+        last, was, then, before = then, before, iteration, now
+        if math.isnan(now):
+            return NOT_FINITE
+        if state.residual > tol:
+            return None
+        if not math.isfinite(now):
+            return Status("converged", f"{words}; the objective, {now:g} here, tells nothing", True)
+        if not last:
+            return None
+        fall = abs(was - now) * last / (iteration - last)
+        if not settled(fall, now):
+            return None
+        return Status("converged", f"{words}, and the objective may fall by {fall:.0e} more, as it went lately", True)
+
+    return stop
+
+
 def residual_below(tol: float) -> Stop:
-    """Stop once the state's relative residual is `tol` or less; ``tol=0`` never stops."""
+    """Stop once the state's relative residual is `tol` or less, whatever the objective does; ``tol=0`` never stops."""
     tol = read_number(tol, "tol", least=0)
 
     def stop(state: Any) -> Status | None:
-        if tol == 0 or state.residual > tol:
+        if tol == 0 or not state.residual <= tol:
             return None
-        return Status("converged", f"the relative residual {state.residual:.2e} is within tol = {tol:g}", True)
+        return Status("residual reached", f"the relative residual {state.residual:.2e} is at most {tol:g}", True)
 
     return stop
 
@@ -184,24 +254,25 @@ def time_limit(seconds: float) -> Stop:
 
 def not_finite(state: Any) -> Status | None:
     """Stop where the residual is no finite number any more."""
-    if np.isfinite(state.residual):
-        return None
-    return Status(
-        "not finite",
-        "the iterates grew beyond all numbers, and the last finite one is returned; scale the data, or check the operators' "
-        "adjoints by solve(..., check=True)",
-        False,
-    )
+    return None if math.isfinite(state.residual) else NOT_FINITE
 
 
 def stalled(state: Any) -> Status | None:
-    """Stop where the algorithm says that rounding hides any further descent."""
+    """Stop where the algorithm says that it finds no further descent; a success where the forces cancel to half the digits."""
     if not getattr(state, "stalled", False):
         return None
+    if state.residual <= least_part(state.x.dtype):
+        return Status(
+            "stalled",
+            f"at a residual of {state.residual:.2e} rounding hides any further descent; the answer is as good as it gets",
+            True,
+        )
     return Status(
         "stalled",
-        f"at a residual of {state.residual:.2e} rounding hides any further descent; the answer is as good as it gets",
-        True,
+        f"no descent is found along the gradient at a residual of {state.residual:.2e}; check that `gradient` is that of "
+        "`value`, and that the minimum is not at the edge of where the objective is finite: there a constraint such as "
+        "Nonnegative() and an algorithm that takes it are wanted",
+        False,
     )
 
 

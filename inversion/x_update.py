@@ -5,16 +5,19 @@ r"""The x-update of split Bregman: a linear system, solved exactly in a spectrum
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from unblur.operators import Cosine, Fourier
+from unblur.operators._backend import sum_of_squares
 from unblur.operators._namespace import namespace
 
 from .cg import CG, CGState
 from .division import Division
 from .normal import NormalEquations, Quadratic, quadratic
+from .proximable import norm_above
 from .quadratic import reciprocal, right_side
 from .spectra import Spectra
 from .splitting import Split
@@ -35,8 +38,8 @@ class ExactUpdate:
         Of the problem's operators.
     """
 
-    #: of the linear system, relatively
-    residual = 0.0
+    #: what is left of the linear system, and the size of the forces of the terms that stay in it, where it is known
+    left, size = 0.0, 0.0
 
     def __init__(self, transform: Fourier | Cosine, kept: list[Term], splits: list[Split], spectra: Spectra) -> None:
         self.transform, self.kept, self.splits, self.spectra = transform, kept, splits, spectra
@@ -116,6 +119,7 @@ class InnerCG:
     def __init__(self, kept: list[Term], splits: list[Split], x: Any, iterations: int, preconditioner: Any) -> None:
         self.splits, self.iterations = splits, iterations
         self.kept = [quadratic(t, "SplitBregman") for t in kept]
+        self.norms = [norm_above(part.A, x) for part in self.kept]
         self.targets = [namespace(x).zeros(s.K.dimsd, x.dtype) for s in splits]
         self.cg = CG(preconditioner)
         self.x = x.copy()
@@ -131,9 +135,14 @@ class InnerCG:
         self.state: CGState = self.cg.start_on(system, self.x)
 
     @property
-    def residual(self) -> float:
-        """Of the linear system, relatively."""
-        return self.state.residual
+    def left(self) -> float:
+        """What is left of the linear system, its length."""
+        return self.state.residual * self.state.scale
+
+    @property
+    def size(self) -> float:
+        """Σ ‖A‖ ‖w (A x − b)‖, of the forces of the terms that stay in the system."""
+        return sum(n * math.sqrt(sum_of_squares(r)) for n, r in zip(self.norms, self.state.r, strict=False))
 
     def begin(self, x: Any) -> None:
         """Set out from `x`."""

@@ -106,11 +106,14 @@ def test_ratio(dtype, shape):
 @SIZES
 def test_extrapolation(dtype, shape):
     x, before = np.random.default_rng(3).uniform(size=(2, *shape)).astype(dtype)
+    x[1], before[2] = 0, 0
+    x[3] = before[3] = 0
     out = np.empty_like(x)
     extrapolate(x, before, 0.8, out)
-    expected = np.maximum(x.astype(float) + 0.8 * (x.astype(float) - before), 0)
-    np.testing.assert_allclose(out, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
-    assert (out == 0).any()
+    a, d = x.astype(float), 0.8 * (x.astype(float) - before)
+    expected = np.where(d < 0, a * (a / np.where(d < 0, a - d, 1)), a + d)
+    np.testing.assert_allclose(out, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    assert (out[x > 0] > 0).all()
 
 
 @DTYPES
@@ -120,16 +123,35 @@ def test_correction(dtype, shape):
     z, back, front, step = rng.uniform(size=(4, *shape)).astype(dtype)
     front += dtype(0.5)
     front[0], back[1] = 0, -1e-9
+    z[2], z[3] = 1e-4, 0
     quotient = np.where(front > 0, np.maximum(back.astype(float), 0) / np.where(front > 0, front, 1), 1)
-    expected, before, new = z * quotient, step.astype(float), np.empty_like(z)
-    change, size, along = correct(z, back, front, new, step)
+    least = dtype(1e-3)
+    expected, before, new = np.maximum(z * quotient, np.minimum(z, least)), step.astype(float), np.empty_like(z)
+    done = correct(z, back, front, 0.7, least, new, step)
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(new, expected, rtol=4 * eps)
     np.testing.assert_allclose(step, expected - z, rtol=0, atol=8 * eps)
-    d = step.astype(float)
-    n = new.astype(float)
-    for found, terms in ((change, d * d), (size, n * n), (along, d * before)):
-        assert found == pytest.approx(math.fsum(terms.flat), rel=1e-12)
+    d, n, c = step.astype(float), new.astype(float), front.astype(float)
+    short = dtype(0.7) * c * np.maximum(quotient - 1, 0)
+    assert done.change == pytest.approx(math.fsum((d * d).flat), rel=1e-12)
+    assert done.along == pytest.approx(math.fsum((d * before).flat), rel=1e-12)
+    assert done.left == pytest.approx(math.fsum(((c * d) ** 2 + short**2).flat), rel=float(20 * eps))
+    assert done.size == pytest.approx(math.fsum(((c * n) ** 2).flat), rel=float(20 * eps))
+
+
+@DTYPES
+@SIZES
+def test_what_is_not_finite_shows(dtype, shape):
+    for spoilt in range(3):
+        arrays = np.random.default_rng(5).uniform(0.5, 1, size=(5, *shape)).astype(dtype)
+        arrays[spoilt, 0, 0] = np.nan
+        z, back, front, new, step = arrays
+        done = correct(z, back, front, 0.7, 1e-9, new, step)
+        assert math.isnan(done.left)
+        assert math.isnan(done.size)
+    z, y = fitted(dtype, shape)
+    z[0, 0] = np.nan
+    assert np.isnan(KullbackLeibler(y).ratio(z)[0, 0])
 
 
 def problem(dtype=np.float64, weighted=True, shape=(150, 160)):

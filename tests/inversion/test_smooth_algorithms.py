@@ -15,6 +15,7 @@ from unblur.inversion import (
     GradientDescent,
     LeastSquares,
     NewtonCG,
+    Poisson,
     Problem,
     Smooth,
     Term,
@@ -26,7 +27,7 @@ from unblur.inversion import (
     solve,
 )
 from unblur.inversion.differentiable import Differentiable
-from unblur.operators import Blur, FirstDerivative, Gradient, Identity
+from unblur.operators import Blur, FirstDerivative, Gradient, Identity, norm_bound
 
 from ._dense import PROBLEMS, PSF, blurred, matrix, solution
 
@@ -111,12 +112,52 @@ def test_equals_scipy_on_a_problem_that_is_not_quadratic(algorithm, start, robus
 
 
 @SOLVERS
-def test_the_residual_is_the_gradient_over_that_at_the_start(algorithm):
+def test_the_residual_is_the_gradient_over_the_sizes_of_its_parts(algorithm):
     problem = robust()
     x0 = np.random.default_rng(2).normal(size=(7, 6))
-    start = np.linalg.norm(problem.gradient(x0))
+    rounding = np.finfo(float).eps ** 0.5 * np.linalg.norm(problem.gradient(x0))
     for state in islice(iterate(problem, algorithm, x0), 5):
-        assert state.residual == pytest.approx(np.linalg.norm(problem.gradient(state.x)) / start, rel=1e-9)
+        slopes = [t.weight * t.functional.gradient(t.residual(state.x)) for t in problem.terms]
+        bounds = [norm_bound(t.operator) for t in problem.terms]
+        size = sum(n * np.linalg.norm(q) for n, q in zip(bounds, slopes, strict=True)) + rounding
+        assert state.residual == pytest.approx(np.linalg.norm(problem.gradient(state.x)) / size, rel=1e-9)
+
+
+@SOLVERS
+def test_of_a_single_term_the_residual_is_the_gradient_over_that_at_the_start(algorithm):
+    y = np.linspace(-1, 1, 12)
+    loss = Smooth(lambda z: np.sum(np.cosh(z - y)), lambda z: np.sinh(z - y), data=y)
+    for state in islice(iterate(loss, algorithm, y + 1), 3):
+        assert state.residual == pytest.approx(np.linalg.norm(np.sinh(state.x - y)) / np.linalg.norm(np.sinh(np.ones(12))))
+
+
+@SOLVERS
+def test_a_gradient_that_is_not_the_values_is_no_success(algorithm):
+    y = np.linspace(-1, 1, 12)
+    loss = Smooth(lambda z: np.sum(np.cosh(z - y)), lambda z: -np.sinh(z - y), data=y)
+    result = solve(loss, algorithm, x0=y + 1.5)
+    assert result.status.name == "stalled"
+    assert not result.status.success
+    assert "check that `gradient` is that of `value`" in result.status.message
+    np.testing.assert_array_equal(result.x, y + 1.5)
+
+
+@SOLVERS
+def test_the_edge_of_where_the_objective_is_finite_is_no_success(algorithm):
+    # the minimum, at −1 in the first sample, is no zero of the gradient
+    problem = Poisson(np.eye(2), np.array([0.0, 100.0]), background=1.0) + 0.01 * Tikhonov(np.eye(2))
+    result = solve(problem, algorithm, tol=1e-8)
+    assert not result.status.success
+    assert np.isfinite(result.objective)
+    assert "Nonnegative()" in result.status.message
+
+
+@SOLVERS
+def test_a_start_outside_of_where_the_objective_is_finite_is_said(algorithm):
+    problem = Poisson(np.eye(2), np.array([1.0, 2.0])) + 0.01 * Tikhonov(np.eye(2))
+    result = solve(problem, algorithm, x0=np.zeros(2))
+    assert result.status.name == "not finite"
+    np.testing.assert_array_equal(result.x, 0)
 
 
 @SOLVERS
