@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from unblur.operators._namespace import is_array
 
 from .bounded import refuse_unbounded
@@ -16,6 +18,7 @@ from .primal_dual import PrimalDual
 from .problem import Problem
 from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError
+from .richardson_lucy import RichardsonLucy, suits
 from .split_bregman import SplitBregman
 from .terms import Term
 
@@ -37,6 +40,7 @@ class Algorithm(Protocol):
         """Return why the problem suits, and the FFTs of one iteration; raise `UnsolvableError` if it does not."""
 
 
+# But for counts and x ≥ 0 alone, which are Richardson's and Lucy's.
 # The closed form first; a denoiser where there is one; splitting with an exact x-update; linear systems by iteration;
 # splitting with inner iterations; smooth problems; one prox on x; and last what takes anything convex.
 _CANDIDATES: tuple[Algorithm, ...] = (
@@ -103,7 +107,8 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     UnsolvableError
         If no algorithm can take the problem, or the given one cannot; the message names the term and what would help.
     ValueError
-        If the problem has no data term, or if a function of the user's own makes it fall without bound; see `Smooth`.
+        If the problem has no data term, if a function of the user's own makes it fall without bound, see `Smooth`, or if
+        nothing keeps x where counts have a likelihood and no algorithm is given.
 
     Examples
     --------
@@ -115,8 +120,13 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
     4
     """
     problem = admit(problem)
+    if algorithm is not None:
+        candidates: tuple[Algorithm, ...] = (read_algorithm(algorithm),)
+    else:
+        _refuse_open_counts(problem)
+        candidates = (RichardsonLucy(),) if suits(problem) else _CANDIDATES
     refusals = []
-    for candidate in _CANDIDATES if algorithm is None else (read_algorithm(algorithm),):
+    for candidate in candidates:
         try:
             reason, ffts = candidate.explain(problem)
         except UnsolvableError as refusal:
@@ -124,6 +134,17 @@ def plan(problem: Problem | Term, algorithm: Algorithm | None = None) -> Plan:
         else:
             return Plan(problem, candidate, reason, ffts)
     raise UnsolvableError("\n".join(refusals))
+
+
+def _refuse_open_counts(problem: Problem) -> None:
+    """Refuse counts whose expectation may turn negative, where they have no likelihood."""
+    for t in problem.data:
+        if t.weight > 0 and hasattr(t.functional, "ratio") and np.min(problem.box[0]) < 0:
+            raise ValueError(
+                f"{t!r} is finite only where no count is expected to be negative, but nothing keeps x there: add Nonnegative(), "
+                "or Box(0, high); or take an algorithm that keeps to it by itself, such as RichardsonLucy(), whose x is never "
+                "negative"
+            )
 
 
 def read_algorithm(algorithm: Any) -> Algorithm:

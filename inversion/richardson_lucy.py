@@ -134,9 +134,8 @@ class RichardsonLucy:
             x = problem.read_start(x0)
             if x.min() < 0:
                 raise ValueError(f"x0 holds {x.min():g}; give 0 or more, and more than 0 where x may be more than 0")
-        sensitivity: Any = sum(t.weight * t.A.apply_adjoint(_weights(t, problem).astype(np.float64)) for t in data)
-        rounding = 100 * float(np.finfo(x.dtype).eps) * float(np.abs(sensitivity).max())
-        if sensitivity.min() < -rounding:
+        sensitivity, rounding, negative = _sensitivity(data, problem)
+        if negative:
             raise UnsolvableError(
                 f"RichardsonLucy cannot take {data[0]!r}: its operator or another has negative samples; PrimalDual can"
             )
@@ -147,8 +146,8 @@ class RichardsonLucy:
         if smooth or edges:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
         images = [t.A.apply(x) for t in data]
-        counted: Any = sum(t.weight * float(np.sum(_weights(t, problem) * t.target, dtype=np.float64)) for t in data)
-        mean = relative(counted, float(np.sum(sensitivity, dtype=np.float64)))
+        counted = [np.sum(_weights(t, problem) * np.maximum(t.target, 0), dtype=np.float64) for t in data]
+        mean = relative(sum(t.weight * float(c) for t, c in zip(data, counted, strict=True)), float(np.sum(sensitivity)))
         z, step, back = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
         return RichardsonLucyState(x, x.copy(), z, step, images, back, data, smooth, edges, sensitivity, lift, mean)
 
@@ -252,6 +251,31 @@ def arrange(problem: Problem) -> tuple[tuple[Term, ...], list[Term], list[Term]]
                 f"RichardsonLucy cannot take {t!r}, which is neither smooth nor finite everywhere; PrimalDual may"
             )
     return tuple(t for t in problem.data if t.weight > 0), smooth, edges
+
+
+def suits(problem: Problem) -> bool:
+    """Return whether there is nothing but counts and x ≥ 0, of operators without negative samples: nothing is faster then."""
+    if np.min(problem.box[0]) < 0:
+        return False
+    try:
+        data, smooth, edges = arrange(problem)
+    except UnsolvableError:
+        return False
+    if not data or smooth or edges:
+        return False
+    return not _sensitivity(data, problem)[2]
+
+
+def _sensitivity(data: tuple[Term, ...], problem: Problem) -> tuple[Any, float, bool]:
+    """Return Σ w Aᴴ 1, how much of it may be rounding, and whether negative samples show in it or in the image of a point."""
+    total: Any = sum(t.weight * t.A.apply_adjoint(_weights(t, problem).astype(np.float64)) for t in data)
+    eps = 100 * float(np.finfo(problem.dtype).eps)
+    rounding = eps * float(np.abs(total).max())
+    point = problem.xp.zeros(problem.dims, np.float64)
+    point[tuple(n // 2 for n in problem.dims)] = 1
+    images = [t.A.apply(point) for t in data]
+    negative = [total.min() < -rounding, *(image.min() < -eps * np.abs(image).max() for image in images)]
+    return total, rounding, any(map(bool, negative))
 
 
 def _weights(t: Term, problem: Problem) -> Any:

@@ -70,8 +70,8 @@ def converged(problem: Problem, tol: float) -> Stop:
 
     The left side is what F would still fall by if it fell as 1/k; what converges faster is nearer. An evaluation of F at k' and
     one at k, and another each time that a tenth more iterations have been run. The residual alone decides where it is a rounding
-    error, where F is not finite, as behind constraints that x meets in the limit only, and where the state says
-    ``other_objective``, as it is not the problem's own that is minimised.
+    error, where F is infinite by a constraint behind an operator, which x meets in the limit only, and where the state says
+    ``other_objective``, as it is not the problem's own that is minimised. Where another term is infinite it is no success.
     """
     tol = read_number(tol, "tol", least=0)
     return PerRun(lambda: _converged(problem, tol))
@@ -109,7 +109,7 @@ def _converged(problem: Problem, tol: float) -> Stop:
         if state.residual > tol:
             return None
         if not math.isfinite(now):
-            return Status("converged", f"{words}; the objective, {now:g} here, tells nothing", True)
+            return _infinite(problem, problem.feasible(state.x), words)
         if not last:
             return None
         fall = abs(was - now) * last / (iteration - last)
@@ -118,6 +118,16 @@ def _converged(problem: Problem, tol: float) -> Stop:
         return Status("converged", f"{words}, and the objective may fall by {fall:.0e} more, as it went lately", True)
 
     return stop
+
+
+def _infinite(problem: Problem, x: Any, words: str) -> Status:
+    """Return how a run has ended at an x at which the objective is infinite."""
+    for t in problem.terms:
+        # constraints behind an operator are met in the limit
+        if not (hasattr(t.functional, "bounds") or math.isfinite(t.value(x))):
+            remedy = "add a constraint that keeps x where it is finite, such as Nonnegative() for counts"
+            return Status("outside", f"{words}, but {t!r} is infinite at x; {remedy}", False)
+    return Status("converged", f"{words}; the objective is infinite, as a constraint is met in the limit only", True)
 
 
 def residual_below(tol: float) -> Stop:

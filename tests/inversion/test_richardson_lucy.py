@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.optimize
+import skimage.data
 from skimage.restoration import richardson_lucy as skimage_richardson_lucy
 
 from unblur.inversion import (
@@ -12,6 +13,7 @@ from unblur.inversion import (
     Problem,
     RichardsonLucy,
     Sparsity,
+    SplitBregman,
     Tikhonov,
     TotalVariation,
     UnsolvableError,
@@ -19,7 +21,9 @@ from unblur.inversion import (
     plan,
     solve,
 )
+from unblur.inversion.stops import objective_below
 from unblur.operators import Blur
+from unblur.psf import gaussian
 
 PSF = np.array([[0.02, 0.1, 0.02], [0.1, 0.4, 0.15], [0.02, 0.15, 0.04]])
 PLAIN = RichardsonLucy(acceleration=False)
@@ -235,3 +239,101 @@ def test_a_negative_start_is_refused(counts):
     A, y = counts
     with pytest.raises(ValueError, match="x0 holds -1"):
         solve(Poisson(A, y), RichardsonLucy(), x0=np.full(y.shape, -1.0))
+
+
+def field(seed, size=40):
+    """Stars on a background, as in the cases that ended above their optimum."""
+    rng = np.random.default_rng(seed)
+    A = Blur(gaussian(sigma=1.2), (size, size), boundary="zero")
+    scene = np.zeros((size, size))
+    scene[rng.integers(4, size - 4, 25), rng.integers(4, size - 4, 25)] = rng.random(25) * 2000
+    return Poisson(A, rng.poisson(A.apply(scene) + 2.0), background=2.0)
+
+
+def photograph(name, peak, background=0.0):
+    scene = getattr(skimage.data, name)()[100:164, 100:164] / 255.0
+    A = Blur(np.full((5, 5), 1 / 25), scene.shape, boundary="reflect")
+    counts = np.random.default_rng(1).poisson(peak * A.apply(scene) + background)
+    return Poisson(A, counts, background=background)
+
+
+SCENES = {f"stars {seed}": lambda seed=seed: field(seed) for seed in range(3)} | {
+    "camera": lambda: photograph("camera", 50.0),
+    "moon": lambda: photograph("moon", 200.0, 10.0),
+}
+
+
+def bounded_quasi_newton(problem):
+    """Return the optimum over x ≥ 0 by SciPy's L-BFGS-B."""
+    term = problem.terms[0]
+    dims = term.operator.dims
+
+    def cost(v):
+        x = v.reshape(dims)
+        return term.value(x), term.gradient(x).ravel()
+
+    start = np.maximum(Problem((term,)).initial(), 1).ravel()
+    options = {"maxiter": 3000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20}
+    return scipy.optimize.minimize(cost, start, jac=True, bounds=[(0, None)] * start.size, method="L-BFGS-B", options=options).fun
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_acceleration_reaches_the_optimum_in_a_third_of_the_iterations(scene):
+    problem = Problem((SCENES[scene](),))
+    least = bounded_quasi_newton(problem)
+    accelerated = solve(problem, RichardsonLucy(), tol=1e-5, max_iterations=2000)
+    assert accelerated.status.success
+    assert accelerated.objective <= least * (1 + 1e-4)
+    # to where the plain iteration is after 600
+    level = solve(problem, PLAIN, tol=0, max_iterations=600).objective
+    found = solve(problem, RichardsonLucy(), tol=0, max_iterations=200, stops=[objective_below(problem, level)])
+    assert found.status.name == "objective reached"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_pixel_is_left_at_zero_where_it_should_grow(dtype):
+    term = field(0)
+    problem = Problem((Poisson(term.operator, term.functional.counts.astype(dtype), background=2.0),))
+    x = solve(problem, RichardsonLucy(), tol=0, max_iterations=1500).x
+    assert x.min() > 0
+    # x g = 0 and g ≥ 0, relative to the sensitivity, which is 1 but for the edges
+    gradient = problem.gradient(x)
+    assert gradient.min() > (-1e-2 if dtype == np.float32 else -1e-4)
+    assert np.abs(x * gradient).max() < 1e-3 * x.max()
+
+
+def test_the_residual_is_what_is_left_of_the_conditions_of_the_optimum():
+    problem = Problem((field(1),))
+    A, f = problem.operator, problem.terms[0].functional
+    sensitivity = A.apply_adjoint(np.ones(A.dimsd))
+    mean = np.sum(f.counts - 2.0, where=f.counts > 2) / sensitivity.sum()
+    z = None
+    for state, _ in zip(iterate(problem, PLAIN), range(4), strict=False):
+        if z is not None:
+            gradient = sensitivity - A.apply_adjoint(f.counts / (A.apply(z) + 2.0))
+            left = np.hypot(np.linalg.norm(z * gradient), mean * np.linalg.norm(np.minimum(gradient, 0)))
+            assert state.residual == pytest.approx(left / np.linalg.norm(state.x * sensitivity), rel=1e-9)
+        z = state.x.copy()
+
+
+def test_zero_everywhere_is_no_optimum():
+    problem = Problem((field(1),))
+    assert not solve(problem, RichardsonLucy(), x0=np.zeros(problem.dims), max_iterations=5).status.success
+
+
+def test_the_plan_takes_it_for_counts_alone():
+    problem = field(2) + Nonnegative()
+    assert isinstance(plan(problem).algorithm, RichardsonLucy)
+    assert not isinstance(plan(problem + 0.01 * TotalVariation()).algorithm, RichardsonLucy)
+    A = Blur([-0.2, 1.4, -0.2], (30,), boundary="periodic")
+    sharpened = Poisson(A, np.full(30, 5.0)) + Nonnegative()
+    assert not isinstance(plan(sharpened).algorithm, RichardsonLucy), "negative samples"
+    theirs = solve(problem, SplitBregman(), tol=1e-6, max_iterations=10_000).objective
+    assert solve(problem, tol=1e-6).objective == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize("others", [lambda: 0, TotalVariation, lambda: Box(-1, 5)], ids=["alone", "tv", "box"])
+def test_counts_that_nothing_keeps_above_zero_are_refused_with_what_would(others):
+    problem = Poisson(np.eye(3), np.ones(3)) + others() if others is not TotalVariation else field(0) + 0.1 * TotalVariation()
+    with pytest.raises(ValueError, match=r"add Nonnegative\(\)"):
+        plan(problem)
