@@ -205,6 +205,22 @@ def _least(y: Any, variances: Any) -> float:
     return max(_LEAST_NOISE * size, max(step, precision) / math.sqrt(12)) / unit or _LEAST_NOISE
 
 
+def robust_range(y: Any, axes: tuple[int, ...]) -> float:
+    """Return the range of intensities without samples that stand out alone, as a hot pixel does; above 0."""
+    y = y.real
+    calm = y
+    for axis in axes:
+        if y.shape[axis] > 2:
+            lines = np.moveaxis(calm, axis, 0)
+            a, b, c = lines[:-2], lines[1:-1], lines[2:]
+            calm = np.moveaxis(np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c)), 0, axis)
+    for levels in (calm, y):
+        size = float(levels.max()) - float(levels.min())
+        if size > 0:
+            return size
+    return float(np.abs(y).max()) or 1.0
+
+
 def _median(values: Any) -> float:
     """Return the median; ``np.median`` divides the values twice where their number is even."""
     middle = values.size // 2

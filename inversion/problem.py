@@ -191,6 +191,11 @@ class Problem:
         return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)
 
 
+def as_problem(problem: Problem | Term) -> Problem:
+    """Return a problem; of one term, where that is all that is given."""
+    return Problem((problem,)) if isinstance(problem, Term) else problem
+
+
 def copied(x0: Any, like: Any) -> Any:
     """Return a copy of `x0` in the type and the library of `like`, in one run of memory; what is complex is not made real."""
     x0 = asarray(x0, like, "x0")

@@ -22,8 +22,9 @@ from unblur.operators._arguments import read_number, read_whole
 from unblur.operators._backend import real_dtype, sum_of_squares
 
 from .optimality import least_part
-from .problem import Problem
+from .problem import Problem, as_problem
 from .status import Status
+from .terms import Term
 
 Stop = Callable[[Any], Status | None]
 
@@ -164,8 +165,9 @@ def change_below(tol: float) -> Stop:
     return PerRun(make)
 
 
-def objective_settled(problem: Problem, tol: float) -> Stop:
+def objective_settled(problem: Problem | Term, tol: float) -> Stop:
     """Stop once the objective changed by at most `tol` of itself in one iteration; costs an evaluation each."""
+    problem = as_problem(problem)
     tol = read_number(tol, "tol", least=0)
 
     def make() -> Stop:
@@ -184,8 +186,9 @@ def objective_settled(problem: Problem, tol: float) -> Stop:
     return PerRun(make)
 
 
-def objective_below(problem: Problem, value: float) -> Stop:
+def objective_below(problem: Problem | Term, value: float) -> Stop:
     """Stop once the objective is `value` or less; costs an evaluation an iteration."""
+    problem = as_problem(problem)
     value = read_number(value, "value")
 
     def stop(state: Any) -> Status | None:
@@ -199,10 +202,11 @@ def objective_below(problem: Problem, value: float) -> Stop:
     return stop
 
 
-def gap_below(problem: Problem, tol: float, every: int = 10) -> Stop:
+def gap_below(problem: Problem | Term, tol: float, every: int = 10) -> Stop:
     """Stop once the objective is certainly within `tol` of the optimum, relatively; certified `every` so many iterations."""
     from .certificate import certify
 
+    problem = as_problem(problem)
     tol, every = read_number(tol, "tol", least=0), read_whole(every, "every")
 
     def make() -> Stop:
@@ -224,20 +228,27 @@ def gap_below(problem: Problem, tol: float, every: int = 10) -> Stop:
     return PerRun(make)
 
 
-def discrepancy(problem: Problem, sigma: float, factor: float = 1.0) -> Stop:
-    r"""Stop once the data are met to the noise, ‖A x − y‖ ≤ factor · σ √N, before the noise itself is fitted.
+def discrepancy(problem: Problem | Term, sigma: float, factor: float = 1.0) -> Stop:
+    r"""Stop once the data are met to the noise, √Σ w|A x − y|² ≤ factor · σ √N, before the noise itself is fitted.
 
-    For iterations that begin smooth, such as CG and LSQR from zero; of the first data term.
+    For iterations that begin smooth, such as CG and LSQR from zero. N counts what is seen, by weights and through masks; σ is
+    that of :math:`\sqrt w \, y`, the weights of several data terms being relative to that of the first.
+
+    Raises
+    ------
+    TypeError
+        If the noise of a data term is not taken for Gaussian.
+    ValueError
+        If `sigma` or `factor` is not a finite number above 0.
     """
-    sigma, factor = read_number(sigma, "sigma", least=0), read_number(factor, "factor", above=0)
-    term = problem.data[0]
-    assert term.operator is not None
-    bound = (factor * sigma) ** 2 * term.operator.shape[0]
+    from .weight_fits import energy, gaussian_data, samples_of
+
+    sigma, factor = read_number(sigma, "sigma", above=0), read_number(factor, "factor", above=0)
+    data = gaussian_data(as_problem(problem), "the discrepancy stop")
+    bound = (factor * sigma) ** 2 * samples_of(data)
 
     def stop(state: Any) -> Status | None:
-        # ½ Σ w|Ax − y|², without the term's own factor
-        misfit = 2 * term.value(state.x) / term.weight
-        if misfit > bound:
+        if sum(energy(t.residual(state.x), w) for t, w in data) > bound:
             return None
         return Status("noise level", f"the data are met to {factor:g} times the noise, {sigma:g}", True)
 

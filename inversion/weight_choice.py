@@ -12,7 +12,7 @@ import numpy as np
 from unblur.operators._namespace import require_numpy
 
 from .checkpoint import load_choice
-from .noise import estimate_sigma
+from .noise import estimate_sigma, robust_range
 from .plan import Plan, plan
 from .problem import Problem
 from .terms import Term
@@ -143,7 +143,9 @@ def _fits(rule: Rule, given: Plan, priors: list[Term], x0: Any, sigma: float) ->
     if transform is not None:
         return (FilteredFits if takes(given.problem, transform) else SpectralFits)(given.problem, priors, transform)
     step = _step(given.problem, sigma)
-    return SampledFits(given.problem, rescaled, given.algorithm, x0, step, rule.probes, rule.seed(), spectrum)
+    return SampledFits(
+        given.problem, rescaled, given.algorithm, x0, step, rule.probes, rule.seed(), spectrum, rule.tol, rule.iterations
+    )
 
 
 def _step(problem: Problem, sigma: float) -> float:
@@ -151,4 +153,4 @@ def _step(problem: Problem, sigma: float) -> float:
     data, weights = gaussian_data(problem)[0]
     assert data.offset is not None
     y = np.abs(data.offset) if data.offset.dtype.kind == "c" else data.offset
-    return max(0.1 * sigma, 1e-3 * float(np.ptp(y)) * float(np.sqrt(np.max(weights))))
+    return max(0.1 * sigma, 1e-3 * robust_range(y, image_axes(data.operator)) * float(np.sqrt(np.max(weights))))

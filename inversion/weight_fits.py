@@ -9,10 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from unblur.operators import Fourier
-from unblur.operators._backend import sum_of_squares
+from unblur.operators._backend import real_dtype, sum_of_squares
+from unblur.operators._namespace import asarray, namespace
 
 from .functionals import SquaredNorm
 from .problem import Problem
+from .quadratic import transforms
 from .terms import Term
 
 
@@ -64,24 +66,49 @@ class Fits(Protocol):
         return [self.fit(factor) for factor in factors]
 
 
-def gaussian_data(problem: Problem) -> list[tuple[Term, Any]]:
+def gaussian_data(problem: Problem, asks: str = "a rule for the weight") -> list[tuple[Term, Any]]:
     """Return the data terms with their weights w, numbers or arrays, those of the first as they are.
+
+    What the operator does not see, as behind a mask, has weight 0.
 
     Raises
     ------
     TypeError
         If the noise of a data term is not taken for Gaussian.
+    ValueError
+        If there are no data, or the first have weight 0.
     """
     pairs: list[tuple[Term, Any]] = []
+    if not problem.data:
+        raise ValueError(f"{asks} needs data, but the problem has none; add LeastSquares(A, y)")
     first = problem.data[0].weight
     for t in problem.data:
         if not isinstance(t.functional, SquaredNorm) or t.offset is None:
-            raise TypeError(f"a rule for the weight needs data with Gaussian noise, but has {t!r}; weigh the priors by numbers")
+            raise TypeError(
+                f"{asks} needs data with Gaussian noise, but has {t!r}; weigh the priors by numbers, or take "
+                "LeastSquares(A, y, weights) with one over the variance of each sample"
+            )
         if not first > 0:
             raise ValueError(f"the first data term, {t!r}, has weight 0; leave it out, or give it a weight above 0")
-        relative = t.weight / first
-        pairs.append((t, relative if t.functional.weights is None else relative * t.functional.weights))
+        w = t.weight / first if t.functional.weights is None else t.weight / first * t.functional.weights
+        seen = _seen(t, problem)
+        pairs.append((t, w if seen is None else seen * w))
     return pairs
+
+
+def _seen(t: Term, problem: Problem) -> Any:
+    """Return 1 where a sample has to do with x, and 0 elsewhere; None where all have."""
+    if any(problem.spectra.symbol(t.operator, transform) is not None for transform in transforms(problem)):
+        return None
+    probe = np.random.default_rng(0).standard_normal(problem.dims).astype(problem.dtype)
+    # of rows that are not 0 none happens to give 0
+    seen = t.A.apply(asarray(probe, t.offset, "a probe")) != 0
+    return None if seen.all() else seen.astype(real_dtype(problem.dtype))
+
+
+def samples_of(data: Sequence[tuple[Term, Any]]) -> int:
+    """Return how many samples of the data are seen."""
+    return sum(int(namespace(t.offset).count_nonzero(namespace(t.offset).broadcast_to(w, t.offset.shape))) for t, w in data)
 
 
 def image_axes(operator: Any) -> tuple[int, ...]:

@@ -10,9 +10,11 @@ from unblur.operators import norm_bound
 from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
+from .noise import robust_range
 from .problem import Problem
 from .quadratic import transforms
 from .terms import Term
+from .weight_fits import image_axes
 
 
 def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
@@ -24,15 +26,15 @@ def first_guess(problem: Problem, priors: list[Term], sigma: float) -> float:
                   12 \, \sqrt{G} \, \sigma^2 / (\|D\| R) & \text{else}
               \end{cases}
 
-    with R the range of the data brought to x's grid and G the number of entries that a norm gathers: 6 √C σ²/R for total
-    variation of C colours. Scaled data scale both as their solutions do. The mean square is less what noise adds to it.
+    with R the range of the data brought to x's grid, in which a sample that stands out alone does not count, and G the number
+    of entries that a norm gathers: 6 √C σ²/R for total variation of C colours. Scaled data scale both as their solutions do.
+    The mean square is less what noise adds to it.
     """
     x = problem.initial()
-    size = float(np.ptp(x.real)) or float(np.abs(x).max()) or 1.0
+    axes = image_axes(problem.operator)
+    size = robust_range(x, axes if x.ndim == len(problem.operator.dimsd) else tuple(range(x.ndim)))
     # what the noise is in x: the data were scaled on their way there
-    y = problem.data[0].offset
-    height = float(np.ptp(y.real)) or 1.0  # type: ignore[union-attr]
-    noise = sigma * size / height
+    noise = sigma * size / robust_range(problem.data[0].offset, axes)
     inverse = 0.0
     for t in priors:
         weight = t.weight / problem.data[0].weight

@@ -9,7 +9,7 @@ import numpy as np
 from .noise_colour import NoiseSpectrum, frequencies, windowed_power
 from .plan import Algorithm
 from .problem import Problem
-from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_power, whiteness
+from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_power, samples_of, whiteness
 
 #: iterations between two looks at the figures
 _ROUND = 5
@@ -62,10 +62,7 @@ class SampledFits(Fits):
     ) -> None:
         self.problem, self.rescale, self.algorithm = problem, rescale, algorithm
         self.data = gaussian_data(problem)
-        self.samples = 0
-        for t, w in self.data:
-            assert t.offset is not None
-            self.samples += int(np.count_nonzero(np.broadcast_to(w, t.offset.shape)))
+        self.samples = samples_of(self.data)
         self.step, self.tol, self.spectrum = step, tol, spectrum
         self.rounds = max(1, min(max_iterations, algorithm.max_iterations) // _ROUND)
         self.round = min(_ROUND, algorithm.max_iterations)

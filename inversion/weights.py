@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_number, read_whole
+
 from .noise_colour import NoiseSpectrum
 from .weight_fits import Fit
 from .weight_search import Curve, Found, Search
@@ -21,7 +23,25 @@ class Rule:
     """A rule for the common factor of the terms that carry no data, for ``solve(problem, weight=rule)``.
 
     One of one's own is a frozen dataclass with `name`, `probes` and `figure`.
+
+    Parameters
+    ----------
+    tol : float
+        Where there is no closed form, how far each factor that is tried is solved for: until the figure and the state's
+        relative residual are within this. Thrice as much takes a fifth of the iterations less, and moves the factor by some
+        hundredths.
+    iterations : int
+        For one factor, at most.
+
+    Raises
+    ------
+    ValueError
+        If `tol` is not above 0, or `iterations` not 1 or more.
     """
+
+    # how a search is gone about is no part of what tells one rule from another
+    tol: float = field(default=1e-3, kw_only=True, repr=False)
+    iterations: int = field(default=100, kw_only=True, repr=False)
 
     #: of the figure, for the curve
     name: ClassVar[str] = ""
@@ -29,6 +49,10 @@ class Rule:
     probes: ClassVar[bool] = False
     #: what the figure is to be; None where it is to be least
     target: ClassVar[float | None] = None
+
+    def __post_init__(self) -> None:
+        read_number(self.tol, "tol", above=0)
+        read_whole(self.iterations, "iterations")
 
     def figure(self, fit: Fit, sigma: float) -> float:
         """Return what is to be least over the factor."""
@@ -87,6 +111,8 @@ class UPRE(Rule):
         The standard deviation of the noise in :math:`\sqrt w \, y`; by default estimated from the data.
     rng : seed or numpy Generator
         As for `GCV`.
+    tol, iterations
+        As for `Rule`.
 
     Raises
     ------
@@ -123,6 +149,7 @@ class UPRE(Rule):
     probes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_sigma(self.sigma)
 
     def figure(self, fit: Fit, sigma: float) -> float:
@@ -140,6 +167,8 @@ class Discrepancy(Rule):
     ----------
     sigma : float, optional
         The standard deviation of the noise in :math:`\sqrt w \, y`; by default estimated from the data.
+    tol, iterations
+        As for `Rule`.
 
     Raises
     ------
@@ -149,7 +178,7 @@ class Discrepancy(Rule):
     Notes
     -----
     It smooths more than `GCV` does, by a decibel on photographs, because a good solution leaves less than the noise. One
-    solve for each of about eight factors where there is no closed form.
+    solve for each of about seven factors where there is no closed form.
 
     References
     ----------
@@ -174,6 +203,7 @@ class Discrepancy(Rule):
     target: ClassVar[float | None] = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_sigma(self.sigma)
 
     def figure(self, fit: Fit, sigma: float) -> float:
@@ -201,10 +231,15 @@ class Whiteness(Rule):
 
     over the M frequencies of the residual less its mean; it is 2 for white Gaussian noise.
 
+    Parameters
+    ----------
+    tol, iterations
+        As for `Rule`.
+
     Notes
     -----
     It stands a wrong PSF and, to a degree, correlated noise better than `GCV`, and smooths more where all is well. One
-    solve for each of about ten factors where there is no closed form.
+    solve for each of about six factors where there is no closed form.
 
     References
     ----------
@@ -233,5 +268,5 @@ class Whiteness(Rule):
 
 
 def _check_sigma(sigma: float | None) -> None:
-    if sigma is not None and not (np.isfinite(sigma) and sigma > 0):
-        raise ValueError(f"sigma is {sigma!r}; give a finite number above 0, or None to have it estimated")
+    if sigma is not None:
+        read_number(sigma, "sigma", above=0, remedy=", or None to have it estimated")
