@@ -62,7 +62,7 @@ def get_workers() -> int:
     setting = os.environ.get("UNBLUR_WORKERS")
     if setting is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not setting.isdecimal() or int(setting) < 1:
+    if not setting.isdecimal() or len(setting) > 9 or int(setting) < 1:
         raise ValueError(f"UNBLUR_WORKERS is {setting!r}; set it to a whole number of threads, 1 or more")
     return int(setting)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from .terminal import BY_FIRST_WORD, Argument, ArgumentError, one_line, orderly, say
+from .terminal import BY_FIRST_WORD, Argument, ArgumentError, loading, one_line, orderly, say
 
 _PSF_HELP = "gaussian:sigma=2, motion:length=21,angle=30, disk:radius=5 or file:psf.png"
 UNFINISHED, INTERRUPTED = 3, 130
@@ -70,31 +70,32 @@ def deblur(
     """
     number = _read_weight(weight)
     _check_number(sigma, "--sigma")
-    picture = _read(source, "IN")
+    with loading():
+        from unblur.inversion import Progress
+        from unblur.operators import get_workers
+
+        from . import files
+        from .restoration import restore
+    get_workers()  # which complains of its environment variable
+    picture = _read(source)
     kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
     if report is not None:
         _check_report(report, source, target)
-
-    from unblur.inversion import Progress
-    from unblur.operators import get_workers
-
-    from . import files
-    from .restoration import restore
-
-    get_workers()  # which complains of its environment variable
     with Argument("IN", BY_FIRST_WORD), Progress("deblurring") as progress:
         restoration = restore(picture.pixels, kernel, prior=prior, weight=number, sigma=sigma, callbacks=[progress])
     status = restoration.result.status
     code = _code(status)
     if code and not keep_unfinished:
-        say(f"{status}; nothing was written: --keep-unfinished writes what there is")
+        say(f"{_ended(restoration)}; nothing was written: --keep-unfinished writes what there is")
         return code
     with Argument("OUT"):
         files.write(target, picture.with_pixels(restoration.image))
     if report is not None:
         with Argument("--report"):
             restoration.report(report)
+    if code:
+        say(f"{_ended(restoration)}; {target} holds what there is")
     say(f"{target}: {restoration!r}", "")
     return code
 
@@ -120,12 +121,11 @@ def blur(source: str, target: str, spec: str, sigma: float, seed: int, force: bo
     """
     _check_number(sigma, "--sigma")
     _check_number(seed, "--seed")
-    picture = _read(source, "IN")
+    with loading():
+        from . import files, synthesis
+    picture = _read(source)
     kernel = _read_psf(spec, picture)
     _check_output(target, picture, source, force)
-
-    from . import files, synthesis
-
     with Argument("IN", BY_FIRST_WORD):
         blurred = synthesis.blur_picture(picture, kernel, sigma, seed)
     with Argument("OUT"):
@@ -137,15 +137,12 @@ def blur(source: str, target: str, spec: str, sigma: float, seed: int, force: bo
 @click.argument("target", metavar="OUT")
 def psf(spec: str, target: str) -> None:
     """Write the PSF that SPEC stands for as an image: a 16-bit .png whose greatest sample is white, or a .tiff of the values."""
+    with loading():
+        import numpy as np
+
+        from . import files, psfspec
     with Argument("SPEC"):
-        from . import psfspec
-
         kernel = psfspec.parse(spec)
-
-    import numpy as np
-
-    from . import files
-
     with Argument("OUT"):
         if Path(target).suffix.lower() in (".jpg", ".jpeg"):
             raise ValueError(f"{target!r} is a JPEG file, which does not keep values; name a .png or .tiff file")
@@ -166,6 +163,13 @@ def demo(output: str, image: str | None, seed: int) -> int:
     """Blur a photograph by a known motion, restore it in four ways, and compare."""
     folder = Path(output)
     _check_number(seed, "--seed")
+    _draw_without_windows()
+    with loading():
+        from unblur.operators import get_workers
+
+        from . import demo as job
+        from .files import check_output
+    get_workers()  # which complains of its environment variable
     with Argument("--output"):
         if not folder.parent.is_dir():
             raise ValueError(f"the folder {str(folder.parent)!r} does not exist; create it, or name another")
@@ -173,14 +177,6 @@ def demo(output: str, image: str | None, seed: int) -> int:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise ValueError(f"the folder {output!r} cannot be made ({error.strerror}); name another") from error
-
-    _draw_without_windows()
-    from unblur.operators import get_workers
-
-    from . import demo as job
-    from .files import check_output
-
-    get_workers()
     with Argument("--output"):
         check_output(folder / "comparison.png")
     with Argument("--image"):
@@ -189,7 +185,7 @@ def demo(output: str, image: str | None, seed: int) -> int:
     try:
         rows, pictures, restoration = job.restore_all(scene)
     except job.UnfinishedError as end:
-        say(f"{end.status}; nothing was written")
+        say(f"{end.status.name}; nothing was written")
         return _code(end.status)
     with Argument("--output"):
         paths = job.write_all(folder, scene, pictures, restoration)
@@ -220,6 +216,9 @@ def _run() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        say(f"stdout cannot be written ({error.strerror or error})")
+        return 1
     except ArgumentError as failure:
         return _fail(str(failure))
     except MemoryError:
@@ -238,6 +237,10 @@ def _code(status: Any) -> int:
     return 0 if status.success else INTERRUPTED if status.name == "interrupted" else UNFINISHED
 
 
+def _ended(restoration: Any) -> str:
+    return f"{restoration.result.status.name} after {restoration.result.iterations} iterations"
+
+
 def _fail(message: str) -> int:
     say(message)
     return 2
@@ -251,9 +254,9 @@ def _check_number(number: float | None, name: str) -> None:
 
 
 def _read_psf(spec: str, picture: Any) -> Any:
-    with Argument("--psf"):
-        from . import psfspec, restoration
+    from . import psfspec, restoration
 
+    with Argument("--psf"):
         return restoration.read_psf(psfspec.parse(spec), picture.pixels.shape[:2])
 
 
@@ -269,17 +272,17 @@ def _read_weight(text: str) -> float | None:
     return number
 
 
-def _read(path: str, name: str) -> Any:
-    with Argument(name):
-        from . import files
+def _read(path: str) -> Any:
+    from . import files
 
+    with Argument("IN"):
         return files.read(path)
 
 
 def _check_output(target: str, picture: Any, source: str, force: bool) -> None:
-    with Argument("OUT"):
-        from . import files
+    from . import files
 
+    with Argument("OUT"):
         files.check_output(target, picture)
         if not force:
             _refuse_same(target, source, "name another file, or add --force")
@@ -287,9 +290,9 @@ def _check_output(target: str, picture: Any, source: str, force: bool) -> None:
 
 def _check_report(report: str, source: str, target: str) -> None:
     _draw_without_windows()
-    with Argument("--report"):
+    with loading():
         from . import plotting
-
+    with Argument("--report"):
         plotting.check_figure(report)
         _refuse_same(report, source)
         _refuse_same(report, target)

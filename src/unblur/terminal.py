@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,21 @@ class Argument:
             message = str(error)
             name = self.words.get(message.partition(" ")[0], self.name)
             raise ArgumentError(f"{name}: {message}") from error
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Blame the environment where libraries do not load, which they do else; and where they would not compile."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise ArgumentError("NUMBA_DISABLE_JIT: unblur does not run uncompiled; unset it")
+    try:
+        yield
+    except Exception as error:
+        theirs = sorted(name for name in os.environ if name.startswith(("NUMBA_", "SCIPY_", "NPY_")))
+        raise ArgumentError(
+            f"{', '.join(theirs) or 'libraries'}: what unblur stands on does not load ({error}); "
+            f"{'unset what is not needed' if theirs else 'install it again'}"
+        ) from error
 
 
 def say(message: str, speaker: str = "unblur: ") -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import struct
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+ByteOrder = Literal["<", ">"]
 
 logger = logging.getLogger("unblur")
 
@@ -25,11 +27,11 @@ _LONG = 4
 
 
 class Tag(NamedTuple):
-    """A tag as it stands in a file; its value is in the file's byte order."""
+    """A tag as it stands in a file: `number` values of a type that TIFF numbers, in the file's byte order."""
 
     code: int
-    type: int
-    count: int
+    kind: int
+    number: int
     value: bytes
 
 
@@ -52,7 +54,7 @@ class Directory:
             if len(value) > 4:
                 value = struct.pack(f"{order}I", after + len(rest))
                 rest += tag.value + b"\0" * (len(tag.value) % 2)
-            entries[code] = struct.pack(f"{order}HHI", code, tag.type, tag.count) + value.ljust(4, b"\0")
+            entries[code] = struct.pack(f"{order}HHI", code, tag.kind, tag.number) + value.ljust(4, b"\0")
         return struct.pack(f"{order}H", len(entries)) + b"".join(entries[code] for code in sorted(entries)) + bytes(4) + rest
 
 
@@ -82,11 +84,11 @@ def read_exif_of_tiff(content: bytes) -> bytes:
         return b""
 
 
-def opened(content: bytes) -> tuple[Directory, str]:
+def opened(content: bytes) -> tuple[Directory, ByteOrder]:
     """Return EXIF data, and their byte order."""
     if not content:
         return Directory(), "<"
-    order = "<" if content[:2] == b"II" else ">"
+    order: ByteOrder = "<" if content[:2] == b"II" else ">"
     return _directory(content, order, *struct.unpack_from(f"{order}I", content, 4)), order
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from .exif import Tag
+from .exif import ByteOrder, Tag
+
+Unit = Literal["none", "inch", "centimeter"]
 
 
 class Resolution(NamedTuple):
@@ -14,7 +16,7 @@ class Resolution(NamedTuple):
 
     x: float
     y: float
-    unit: Literal["none", "inch", "centimeter"]
+    unit: Unit
 
 
 class Extra(NamedTuple):
@@ -54,7 +56,7 @@ class Notes:
     xmp: bytes = b""
     colour: tuple[tuple[bytes, bytes], ...] = ()
     tags: tuple[Tag, ...] = ()
-    byteorder: Literal["<", ">"] = "<"
+    byteorder: ByteOrder = "<"
 
 
 @dataclass(frozen=True, eq=False)

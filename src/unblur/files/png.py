@@ -62,12 +62,12 @@ def png_bytes(picture: Picture) -> bytes:
 def _said_about(picture: Picture) -> bytes:
     """Return the chunks that tell what the file says about a picture, as Pillow writes them with an image of one pixel."""
     notes = picture.notes
-    info: Any = PngImagePlugin.PngInfo()  # type: ignore[no-untyped-call]
+    info: Any = PngImagePlugin.PngInfo()
     for name, body in notes.colour:
         info.add(name, body)
     described = {"Description": notes.description} if notes.description else {}
-    for name, text in {**described, **notes.texts}.items():
-        info.add_text(name, text.encode("utf-8", "replace").decode() if type(text) is str else text)
+    for word, text in {**described, **notes.texts}.items():
+        info.add_text(word, text.encode("utf-8", "replace").decode() if type(text) is str else text)
     if notes.xmp:
         info.add_itxt(_XMP, notes.xmp.decode("utf-8", "replace"))
     options: dict[str, Any] = {"pnginfo": info, "icc_profile": picture.profile}
@@ -89,8 +89,12 @@ def _samples_alone(content: bytes) -> bytes:
 
 def _resolution(info: dict[str, Any]) -> Resolution | None:
     if "dpi" in info:
-        return Resolution(*map(float, info["dpi"]), "inch")
-    return Resolution(*map(float, info["aspect"]), "none") if "aspect" in info else None
+        x, y = info["dpi"]
+        return Resolution(float(x), float(y), "inch")
+    if "aspect" in info:
+        x, y = info["aspect"]
+        return Resolution(float(x), float(y), "none")
+    return None
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

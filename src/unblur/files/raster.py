@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from .exif import for_size, read_exif
-from .picture import Notes, Picture, RefusedError, Resolution, check_count, check_size
+from .picture import Notes, Picture, RefusedError, Resolution, Unit, check_count, check_size
 
 #: how a kind begins: its name with Pillow, and the ending of its files
 SIGNATURES = {
@@ -21,7 +21,7 @@ SIGNATURES = {
 }
 # what becomes of Pillow's modes
 _MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGB"}
-_UNITS = {0: "none", 1: "inch", 2: "centimeter"}
+_UNITS: dict[int, Unit] = {1: "inch", 2: "centimeter"}
 
 
 def read_raster(content: bytes) -> tuple[Picture, int]:
@@ -79,7 +79,11 @@ def _as_bytes(text: str | bytes) -> bytes:
 
 
 def _resolution(info: dict[str, Any]) -> Resolution | None:
-    if "jfif_density" in info:
-        unit = _UNITS.get(info.get("jfif_unit", 0), "none")
-        return None if unit == "none" else Resolution(*map(float, info["jfif_density"]), unit)  # type: ignore[arg-type]
-    return Resolution(*map(float, info["dpi"]), "inch") if "dpi" in info else None
+    unit = _UNITS.get(info.get("jfif_unit", 0))
+    if "jfif_density" in info and unit is not None:
+        x, y = info["jfif_density"]
+        return Resolution(float(x), float(y), unit)
+    if "dpi" in info and "jfif_density" not in info:
+        x, y = info["dpi"]
+        return Resolution(float(x), float(y), "inch")
+    return None

@@ -11,7 +11,7 @@ import tifffile
 from tifffile import EXTRASAMPLE, PHOTOMETRIC
 
 from .exif import EXIF, GPS, Tag, read_exif_of_tiff
-from .picture import Extra, Notes, Picture, RefusedError, Resolution, check_count, check_size
+from .picture import Extra, Notes, Picture, RefusedError, Resolution, Unit, check_count, check_size
 from .transparency import divided
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -25,6 +25,7 @@ _KEPT = (
 _GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
 _MOSAIC = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
 _NAMES = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.YCBCR: "YCbCr", PHOTOMETRIC.ICCLAB: "CIELAB", PHOTOMETRIC.ITULAB: "CIELAB"}
+_UNITS: dict[int, Unit] = {1: "none", 2: "inch", 3: "centimeter"}
 _JPEG = 7
 
 
@@ -57,7 +58,7 @@ def read_tiff(content: bytes) -> tuple[Picture, int]:
     ), orientation
 
 
-def _only_page(file: tifffile.TiffFile) -> tifffile.TiffPage:
+def _only_page(file: tifffile.TiffFile) -> Any:
     """Return the page of the picture; smaller copies of it beside it count for nothing."""
     first: Any = file.pages.first
     if _DNG_VERSION in first.tags:
@@ -160,10 +161,10 @@ def _notes(file: tifffile.TiffFile, page: Any, content: bytes) -> Notes:
 
 
 def _resolution(page: Any) -> Resolution | None:
-    sides = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
-    if not all(isinstance(side, tuple) and len(side) == 2 and side[0] and side[1] for side in sides):
+    x, y = (page.tags.valueof(name) for name in ("XResolution", "YResolution"))
+    if not all(isinstance(side, tuple) and len(side) == 2 and side[0] and side[1] for side in (x, y)):
         return None
-    unit = {1: "none", 2: "inch", 3: "centimeter"}.get(int(page.tags.valueof("ResolutionUnit", default=2)), "none")
-    resolution = Resolution(*(side[0] / side[1] for side in sides), unit)  # type: ignore[arg-type]
+    unit = _UNITS.get(int(page.tags.valueof("ResolutionUnit", default=2)), "none")
+    resolution = Resolution(x[0] / x[1], y[0] / y[1], unit)
     # what tifffile writes where nothing is known
     return None if resolution == (1, 1, "none") else resolution
