@@ -15,6 +15,7 @@ from unblur.inversion import (
     Huber,
     LeastAbsolute,
     LeastSquares,
+    Nonnegative,
     Poisson,
     SplitBregman,
     Tikhonov,
@@ -169,7 +170,7 @@ def test_the_stop_ends_a_run_at_the_noise(scene):
 
 COUNTS = np.arange(1.0, 37.0).reshape(6, 6)
 OTHERS = {
-    "Poisson": Poisson(Identity((6, 6)), COUNTS),
+    "Poisson": Poisson(Identity((6, 6)), COUNTS) + Nonnegative(),
     "absolute": LeastAbsolute(Identity((6, 6)), COUNTS),
     "Huber": Huber(Identity((6, 6)), COUNTS, 1.0),
     "distance": Distance(Identity((6, 6)), COUNTS),
