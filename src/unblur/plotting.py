@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from unblur.inversion.atomic import replacing
+from unblur.inversion.atomic import write_whole
 from unblur.inversion.plotting import plot_history
 
 from .files import check_output
@@ -89,8 +90,9 @@ def save(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     check_figure(path)
     try:
-        with replacing(path) as partial:
-            figure.savefig(partial, dpi=100)
+        content = BytesIO()
+        figure.savefig(content, format=path.suffix.lower().lstrip("."), dpi=100)
+        write_whole(path, content.getvalue())
     except OSError as error:
         raise ValueError(f"{str(path)!r} cannot be written ({error.strerror or error}); name another file") from error
 

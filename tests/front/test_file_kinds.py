@@ -231,6 +231,14 @@ def test_palettes_of_tiff_files_become_colours(read, shift):
         np.testing.assert_array_equal(pixels, truth >> 8)
 
 
+def test_a_file_that_contradicts_itself_is_refused(read):
+    content = bytearray(tiff(samples((8, 9)), photometric="minisblack"))
+    with tifffile.TiffFile(BytesIO(bytes(content))) as file:
+        struct.pack_into("<H", content, file.pages.first.tags["PhotometricInterpretation"].valueoffset, 2)
+    with pytest.raises(ValueError, match="damaged where it tells its colours"):
+        read(bytes(content))
+
+
 # depths and ways of storing
 
 
@@ -380,6 +388,18 @@ def test_several_images_are_refused(read, kind):
 @pytest.mark.parametrize("subifds", [False, True])
 def test_smaller_copies_beside_the_image_count_for_nothing(read, subifds):
     np.testing.assert_array_equal(read(pyramid(subifds)).pixels, samples((32, 32)))
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("to", ["nowhere", "itself"])
+def test_what_is_lost_of_several_images_is_missed(read, bigtiff, to):
+    content = bytearray(two_pages(bigtiff=bigtiff))
+    with tifffile.TiffFile(BytesIO(bytes(content))) as file:
+        first, second = (page.offset for page in file.pages)
+        place = content.index(struct.pack(file.tiff.offsetformat, second), first)
+        struct.pack_into(file.tiff.offsetformat, content, place, first if to == "itself" else 10**8)
+    with pytest.raises(ValueError, match="damaged where a further image"):
+        read(bytes(content))
 
 
 def test_raw_photographs_are_refused(read):

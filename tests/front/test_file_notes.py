@@ -155,6 +155,17 @@ def test_resolution_of_tiff_files(tmp_path, unit, turned):
         assert int(tags["ResolutionUnit"].value) == unit
 
 
+def test_the_shape_of_pixels_is_kept_where_their_size_is_unknown(tmp_path):
+    shape = (b"pHYs", struct.pack(">IIB", 4, 3, 0))
+    (tmp_path / "in.png").write_bytes(with_chunks(saved(samples((5, 6)), "png"), shape))
+    picture = files.read(tmp_path / "in.png")
+    for name in ("out.png", "out.tif", "again.png"):
+        files.write(tmp_path / name, picture)
+        picture = files.read(tmp_path / name)
+        assert picture.notes.resolution.x / picture.notes.resolution.y == pytest.approx(4 / 3)
+        assert picture.notes.resolution.unit == "none"
+
+
 def test_no_resolution_is_none(tmp_path):
     for name in ("a.png", "a.jpg", "a.tif"):
         files.write(tmp_path / name, Picture(samples((8, 9))))
@@ -263,3 +274,13 @@ def test_what_is_made_here_holds_by_itself(tmp_path):
     files.write(tmp_path / "a.tif", picture)
     assert files.read(tmp_path / "a.tif").notes.resolution is None
     assert Resolution(1.0, 2.0, "none").unit == "none"
+
+
+@pytest.mark.parametrize("side", [1e-6, 7e4, 1e9])
+def test_resolutions_that_a_kind_cannot_tell_do_not_cost_the_picture(tmp_path, side):
+    tifffile.imwrite(tmp_path / "in.tif", samples((8, 9)), resolution=(side, side), resolutionunit="centimeter", metadata=None)
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.notes.resolution.x == pytest.approx(side, rel=1e-6)
+    for name in ("out.tif", "out.png", "out.jpg"):
+        files.write(tmp_path / name, picture)
+        assert files.read(tmp_path / name).pixels.shape == (8, 9)

@@ -123,6 +123,12 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, picture, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_wholly_opaque_pictures_go_into_jpeg_files(tmp_path):
+    pixels = np.full((8, 8, 3), 100, np.uint8)
+    files.write(tmp_path / "a.jpg", Picture(pixels, np.full((8, 8), 255, np.uint8)))
+    assert np.abs(files.read(tmp_path / "a.jpg").pixels.astype(int) - 100).max() <= 2
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     target = tmp_path / "a.tif"
     target.write_bytes(b"precious")

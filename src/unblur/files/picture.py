@@ -18,6 +18,13 @@ class Resolution(NamedTuple):
     y: float
     unit: Unit
 
+    def per_inch(self) -> tuple[float, float] | None:
+        """Return the pixels per inch, where a length is known."""
+        if self.unit == "none":
+            return None
+        inches = 2.54 if self.unit == "centimeter" else 1.0
+        return self.x * inches, self.y * inches
+
 
 class Extra(NamedTuple):
     """Further samples of each pixel, of shape (height, width, n), and for each its TIFF ExtraSamples number."""

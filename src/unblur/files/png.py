@@ -5,9 +5,12 @@ Pillow has no 16-bit colours: samples go by libpng, and what is said about them 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from io import BytesIO
 from typing import Any
+from zlib import crc32
 
 import imagecodecs
 import numpy as np
@@ -21,7 +24,6 @@ _HEADER = 33  # bytes of the signature and the first chunk, which tells the size
 _SAMPLES = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _COLOUR = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 _XMP = "XML:com.adobe.xmp"
-_METRE = {"inch": 0.0254, "centimeter": 0.01}
 
 
 def read_png(content: bytes) -> tuple[Picture, int]:
@@ -74,12 +76,22 @@ def _said_about(picture: Picture) -> bytes:
     if notes.exif:
         height, width = picture.pixels.shape[:2]
         options["exif"] = for_size(notes.exif, width, height)
-    if notes.resolution is not None and notes.resolution.unit in _METRE:
-        inches = 0.0254 / _METRE[notes.resolution.unit]
-        options["dpi"] = (notes.resolution.x * inches, notes.resolution.y * inches)
+    per_inch = None if notes.resolution is None else notes.resolution.per_inch()
+    if per_inch is not None and max(per_inch) < 2**31 * 0.0254:
+        options["dpi"] = per_inch
     pixel = BytesIO()
     Image.new("L", (1, 1)).save(pixel, "PNG", **options)
-    return b"".join(chunk for name, chunk in _chunks(pixel.getvalue()) if name not in _SAMPLES)
+    said = b"".join(chunk for name, chunk in _chunks(pixel.getvalue()) if name not in _SAMPLES)
+    return said + (_shape_of_pixels(notes.resolution) if "dpi" not in options and notes.resolution is not None else b"")
+
+
+def _shape_of_pixels(resolution: Resolution) -> bytes:
+    """Return the chunk that tells how wide pixels are for their height, the unit of length being unknown."""
+    x, y = Fraction(resolution.x / resolution.y).limit_denominator(2**20).as_integer_ratio()
+    if x == y or max(x, y) >= 2**31:
+        return b""
+    named = b"pHYs" + struct.pack(">IIB", x, y, 0)
+    return struct.pack(">I", len(named) - 4) + named + struct.pack(">I", crc32(named))
 
 
 def _samples_alone(content: bytes) -> bytes:

@@ -62,9 +62,9 @@ def jpeg_bytes(picture: Picture) -> bytes:
         options["xmp"] = notes.xmp
     if notes.description:
         options["comment"] = notes.description.encode("utf-8", "surrogateescape")
-    if notes.resolution is not None and notes.resolution.unit != "none":
-        inches = 2.54 if notes.resolution.unit == "centimeter" else 1
-        options["dpi"] = (notes.resolution.x * inches, notes.resolution.y * inches)
+    per_inch = None if notes.resolution is None else notes.resolution.per_inch()
+    if per_inch is not None and max(per_inch) < 65535:
+        options["dpi"] = per_inch
     buffer = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     try:

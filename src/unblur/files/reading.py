@@ -54,6 +54,8 @@ def read(path: str | Path) -> Picture:
             # what decoders have to say is about their own ways; what is wrong they raise
             warnings.simplefilter("ignore")
             picture, orientation = reader(content)
+        if 0 in picture.pixels.shape or picture.pixels.shape[2:] not in ((), (3,)):
+            raise _damaged(path)
     except RefusedError as refusal:
         raise ValueError(f"{str(path)!r} {refusal}") from refusal
     except OSError as error:

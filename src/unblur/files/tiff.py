@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -32,7 +33,7 @@ _JPEG = 7
 def read_tiff(content: bytes) -> tuple[Picture, int]:
     """Return the picture in a TIFF file, and its orientation."""
     with tifffile.TiffFile(BytesIO(content)) as file:
-        page = _only_page(file)
+        page = _only_page(file, content)
         _check(page)
         check_size(page.imagewidth, page.imagelength)
         if file.series[0].size != page.size:
@@ -58,17 +59,28 @@ def read_tiff(content: bytes) -> tuple[Picture, int]:
     ), orientation
 
 
-def _only_page(file: tifffile.TiffFile) -> Any:
+def _only_page(file: tifffile.TiffFile, content: bytes) -> Any:
     """Return the page of the picture; smaller copies of it beside it count for nothing."""
     first: Any = file.pages.first
     if _DNG_VERSION in first.tags:
         raise RefusedError("holds the raw data of a camera's sensor; develop it first")
-    pages: list[Any] = [*file.pages, *(first.pages or ())]
+    chain = list(file.pages)
+    if _next(file.tiff, chain[-1].offset, content):
+        # tifffile leaves out what it does not find
+        raise RefusedError("cannot be read as an image: it is damaged where a further image should be; copy it again")
+    pages: list[Any] = [*chain, *(first.pages or ())]
     whole = [page for page in pages if not page.is_reduced] or pages[:1]
     check_count(len(whole))
     if whole[0] is not pages[0]:
         raise RefusedError("holds its image behind a preview; save it as a plain TIFF file first")
     return pages[0]
+
+
+def _next(layout: Any, start: int, content: bytes) -> int:
+    """Return where the directory after that at `start` is said to be; 0: there is none."""
+    (count,) = struct.unpack_from(layout.tagnoformat, content, start)
+    (place,) = struct.unpack_from(layout.offsetformat, content, start + layout.tagnosize + count * layout.tagsize)
+    return int(place)
 
 
 def _check(page: Any) -> None:
@@ -86,6 +98,8 @@ def _check(page: Any) -> None:
         raise RefusedError(f"holds samples of type {page.dtype}; convert them to real numbers first")
     if kind == PHOTOMETRIC.MINISWHITE and page.dtype.kind not in "bu":
         raise RefusedError(f"holds {page.dtype} samples of which the least is white; store it with black as the least")
+    if rgb and page.samplesperpixel < 3:
+        raise RefusedError("cannot be read as an image: it is damaged where it tells its colours; copy it again")
     if not rgb and page.samplesperpixel > 2:
         raise RefusedError(
             f"holds {page.samplesperpixel} bands; restore each as a file of its own, or all in Python by unblur.deblur"
@@ -119,8 +133,9 @@ def _split(page: Any, data: Any) -> tuple[Any, Any, int, Extra | None]:
     colours, rest = planes[..., :count], planes[..., count:]
     if page.photometric == PHOTOMETRIC.MINISWHITE:
         colours = np.iinfo(data.dtype).max - colours
-    meanings = [*map(int, page.extrasamples), *[0] * rest.shape[-1]][: rest.shape[-1]]
-    found = next((i for i, meaning in enumerate(meanings) if meaning in (1, 2)), None)
+    stated = [meaning if meaning in (1, 2) else 0 for meaning in map(int, page.extrasamples)]
+    meanings = [*stated, *[0] * rest.shape[-1]][: rest.shape[-1]]
+    found = next((i for i, meaning in enumerate(meanings) if meaning), None)
     others = [i for i in range(len(meanings)) if i != found]
     return (
         np.ascontiguousarray(colours[..., 0] if grey else colours),

@@ -12,6 +12,7 @@ from .picture import Picture, RefusedError
 from .png import png_bytes
 from .raster import jpeg_bytes
 from .tiff_writing import tiff_bytes
+from .transparency import full
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class _Kind:
 
     encode: Callable[[Picture], bytes]
     depths: tuple[str, ...] = ()  #: types of the samples; none: all
-    alpha: bool = True
+    alpha: bool = True  #: where not, only what is wholly opaque is taken
     extra: bool = False
     side: int = 2**31 - 1  #: of the largest image, in pixels
 
@@ -93,7 +94,7 @@ def _check_holds(path: Path, picture: Picture) -> None:
     kind, ending = _kind(path, picture), path.suffix.lower()
     if kind.depths and str(picture.pixels.dtype) not in kind.depths:
         raise ValueError(f"{ending} files do not hold {picture.pixels.dtype} samples, as the image has; name a .tiff file")
-    if picture.alpha is not None and not kind.alpha:
+    if picture.alpha is not None and not kind.alpha and (picture.alpha != full(picture.alpha)).any():
         raise ValueError(f"{ending} files hold no transparency, as the image has; name a .png or .tiff file")
     if picture.extra is not None and not kind.extra:
         raise ValueError(f"{ending} files hold no further samples, as the image has; name a .tiff file")
