@@ -21,6 +21,10 @@ class _Constraint(Term):
         raise TypeError(f"{type(self).__name__} is a constraint, which takes no weight; add it as it is")
 
     __rmul__ = __mul__
+    __truediv__ = __mul__
+
+    def _weighed(self, factor: float) -> Self:
+        return self
 
 
 class Box(_Constraint):

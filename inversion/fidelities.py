@@ -25,6 +25,7 @@ class HuberLoss:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float] = 1.0
 
@@ -151,6 +152,7 @@ class EuclideanNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
     #: its gradient jumps at 0
     lipschitz: ClassVar[float | None] = None

@@ -110,6 +110,7 @@ class SquaredNorm:
     weights: Any = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = True
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
 
     @property
@@ -169,6 +170,7 @@ class GroupNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = True
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 

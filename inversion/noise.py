@@ -86,7 +86,7 @@ def estimate_sigma(y: Any, axes: int | Sequence[int] | None = None, weights: Any
     """
     require_numpy("estimate_sigma", y)
     y, variances = _read(y, weights)
-    image = read_axes(axes, y.ndim)
+    image = tuple(sorted(read_axes(axes, y.ndim)))
     if y.dtype.kind == "c":
         weights = None if variances is None else 1 / variances
         return math.hypot(*(estimate_sigma(part, image, weights) for part in (y.real, y.imag)))

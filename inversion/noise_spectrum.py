@@ -116,7 +116,7 @@ def noise_where_blind(y: Any, psf: Any, axes: int | Sequence[int] | None = None,
     if not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinite samples, which have no spectrum; give a part without them")
     A = Blur(psf, y.shape, boundary="periodic", axes=axes)
-    image = read_axes(axes, y.ndim)
+    image = tuple(sorted(read_axes(axes, y.ndim)))
     transform = Fourier(y.shape, image, real=False)
     response = np.abs(A.symbol(transform))
     near = [2 * _SPREAD + 1 if axis in image else 1 for axis in range(y.ndim)]

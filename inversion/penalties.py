@@ -37,6 +37,7 @@ class PowerNorm:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
@@ -93,6 +94,7 @@ class ImplicitPrior:
     curvature: ClassVar[float | None] = None
     convex: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = True
     lipschitz: ClassVar[float | None] = None
 
@@ -123,6 +125,7 @@ class Differentiable:
     convex: bool = True
     curvature: ClassVar[float | None] = None
     quadratic: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     bounded_below: ClassVar[bool] = False
 
     def value(self, z: Any) -> float:

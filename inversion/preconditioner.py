@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +15,7 @@ from unblur.operators._multiplier import Multiplier
 from unblur.operators._namespace import asarray
 
 from .normal import NormalEquations, Quadratic
+from .quadratic import transforms_of
 
 #: writes M s to its second argument
 Preconditioner = Callable[[Any, Any], None]
@@ -84,7 +85,7 @@ def spectral_preconditioner(system: NormalEquations) -> SpectralInverse | None:
     .. [1] T. F. Chan, "An optimal circulant preconditioner for Toeplitz systems", SIAM J. Sci. Stat. Comput. 9 (1988),
        766–771.
     """
-    for transform in _transforms(system):
+    for transform in transforms_of([part.A for part in system.parts], system.dims, system.dtype):
         parts = [(part, _approximate_gram(part, transform, system.xp)) for part in system.parts]
         if any(gram is None for part, gram in parts if part.measured) or all(gram is None for _, gram in parts):
             continue
@@ -133,14 +134,6 @@ def _into(M: Operator | None) -> Preconditioner | None:
         return None
     # a SciPy operator takes flat vectors where ours keep the image's shape; both are views
     return lambda s, out: M.apply(s.reshape(M.dims), out.reshape(M.dimsd))
-
-
-def _transforms(system: NormalEquations) -> Sequence[Fourier | Cosine]:
-    everything = tuple(range(len(system.dims)))
-    axes = dict.fromkeys([*(tuple(getattr(part.A, "axes", everything)) for part in system.parts), everything])
-    real = system.dtype.kind == "f"
-    valid = [a for a in axes if set(a) <= set(everything)]
-    return [*(Fourier(system.dims, a, real) for a in valid), *(Cosine(system.dims, a) for a in valid)]
 
 
 def _approximate_gram(part: Quadratic, transform: Fourier | Cosine, xp: ModuleType) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 from unblur.operators import Gradient, Identity, Operator, Stack, aslinearoperator
 from unblur.operators._arguments import read_axes
 from unblur.operators._namespace import asarray
+from unblur.operators.grids import acts_on
+from unblur.operators.structure import rows
 
 from .functionals import GroupNorm, SquaredNorm
 from .penalties import Differentiable, ImplicitPrior, PowerNorm
@@ -25,7 +27,8 @@ class Tikhonov(Term):
     Parameters
     ----------
     D : operator or matrix, optional
-        By default `Gradient` of the problem's first data operator.
+        By default `Gradient` of the problem's first data operator, where that says along which axes x is an image, as a blur
+        does, behind a mask too. A plain matrix, or a mask alone, does not: give ``Identity(A.dims)``, or a gradient.
     target : array of shape ``D.dimsd`` or number
         What D x is drawn to.
 
@@ -48,7 +51,7 @@ class Tikhonov(Term):
         super().__init__(SquaredNorm(), D, offset)
 
     def bind(self, A: Operator) -> Self:
-        return self if self.operator is not None else self._with(operator=Gradient(A))
+        return self if self.operator is not None else self._with(operator=_gradient_for(self, A))
 
     def formula(self) -> str:
         return f"{self._factor()}½‖{name_of(self.operator, '∇')} x{'' if self.offset is None else ' − t'}‖²"
@@ -64,7 +67,8 @@ class TotalVariation(Term):
     Parameters
     ----------
     D : gradient, or list of derivatives, optional
-        By default `Gradient` of the problem's first data operator. Components come first in the result of a gradient.
+        By default `Gradient` of the problem's first data operator, as for `Tikhonov`. Components come first in the result of a
+        gradient; `pylops.VStack` and a list of derivatives are taken as such a stack.
     isotropic : bool
         Whether the derivatives are gathered in one norm; else each stands alone.
     joint : int or tuple of int, optional
@@ -88,33 +92,65 @@ class TotalVariation(Term):
 
     def __init__(self, D: Any = None, isotropic: bool = True, joint: int | Sequence[int] | None = None) -> None:
         self.isotropic, self.joint = bool(isotropic), joint
-        if isinstance(D, list | tuple):
-            D = Stack(D)
-        super().__init__(GroupNorm(), D)
+        super().__init__(GroupNorm(), None if D is None else _stacked(D, self.isotropic))
         if self.operator is not None:
             self.functional = self._group_norm(self.operator)
 
     def bind(self, A: Operator) -> Self:
         if self.operator is not None:
             return self
-        D = Gradient(A)
+        D = _gradient_for(self, A)
         return self._with(operator=D, functional=self._group_norm(D))
 
     def _group_norm(self, D: Operator) -> GroupNorm:
         stacked = len(D.dimsd) > len(D.dims)
-        riding = set(range(len(D.dims))) - set(getattr(D, "axes", range(len(D.dims))))
+        riding = set(range(len(D.dims))) - set(acts_on(D) or range(len(D.dims)))
         if self.joint is None:
             joint = tuple(riding)
         elif isinstance(self.joint, Sequence) and not self.joint:
             joint = ()
         else:
-            joint = read_axes(self.joint, len(D.dims), "joint")
+            joint = tuple(sorted(read_axes(self.joint, len(D.dims), "joint")))
         axes = tuple(axis + stacked for axis in joint)
         return GroupNorm((0, *axes) if stacked and self.isotropic else axes)
 
     def formula(self) -> str:
         norm = "‖₂,₁" if self.isotropic else "‖₁"
         return f"{self._factor()}‖{name_of(self.operator, '∇')} x{norm}"
+
+
+def _gradient_for(prior: Term, A: Operator) -> Gradient:
+    """Return the gradient of the images that A takes; refuse in the name of a prior without an operator if A does not tell."""
+    try:
+        return Gradient(A)
+    except ValueError as refusal:
+        name = type(prior).__name__
+        also = f", or {name}(Identity({tuple(A.dims)}))" if isinstance(prior, Tikhonov) else ""
+        line = f'{name}(Gradient({tuple(A.dims)}, axes={tuple(range(min(2, len(A.dims))))}, boundary="nearest"))'
+        raise ValueError(
+            f"{name}() takes the gradient of the data's operator, but {A!r} does not say along which axes x is an image, nor "
+            f"what x is beyond its edges; write {line}{also}"
+        ) from refusal
+
+
+def _stacked(D: Any, isotropic: bool) -> Operator:
+    """Return derivatives as one operator whose results have the components first."""
+    if isinstance(D, list | tuple):
+        if len(D) == 1:
+            return _stacked(D[0], isotropic)
+        return Stack([part for d in D for part in (rows(d) or [d])])
+    A = aslinearoperator(D)
+    if len(A.dimsd) > len(A.dims):
+        return A
+    parts = rows(A)
+    if parts is not None:
+        return Stack(parts)
+    if isotropic and A.shape[0] > A.shape[1] and A.shape[0] % A.shape[1] == 0:
+        raise ValueError(
+            f"D gives {A.shape[0]} numbers for {A.shape[1]} samples, and does not say which of them belong to one sample; give "
+            "the list of the derivatives, an operator with dimsd (components, *dims), or isotropic=False"
+        )
+    return A
 
 
 class Sparsity(Term):

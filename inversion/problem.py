@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Operator
+from unblur.operators._arguments import as_number
 from unblur.operators._namespace import asarray, contiguous, is_array, namespace
 
 from .functionals import capability
 from .spectra import Spectra
-from .terms import Term
+from .terms import Term, read_divisor, read_weight
 
 
 class Problem:
@@ -91,9 +92,17 @@ class Problem:
     __radd__ = __add__
 
     def __mul__(self, factor: Any) -> Problem:
-        return self.with_terms(tuple(t * factor for t in self.terms)) if isinstance(factor, Real) else NotImplemented
+        number = as_number(factor)
+        if number is None:
+            return NotImplemented
+        weight = read_weight(number)
+        return self.with_terms(tuple(t._weighed(weight) for t in self.terms))
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Problem:
+        number = as_number(divisor)
+        return NotImplemented if number is None else self * (1 / read_divisor(number))
 
     def with_data(self, y: Any) -> Self:
         """Return the same problem for other data, of the same shape; of its first data term where it has several."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from unblur.operators import Cosine, Fourier
+from unblur.operators import Cosine, Fourier, Operator
+from unblur.operators.grids import acts_on
 
 from .problem import Problem
 from .spectra import Spectra
@@ -19,11 +21,16 @@ class UnsolvableError(TypeError):
 
 def transforms(problem: Problem) -> list[Fourier | Cosine]:
     """Return the transforms that may diagonalise the problem's operators, most likely first."""
-    everything = tuple(range(len(problem.dims)))
-    axes = [tuple(getattr(t.operator, "axes", everything)) for t in problem.terms]
-    real = problem.dtype.kind == "f"
+    return transforms_of([t.A for t in problem.terms], problem.dims, problem.dtype)
+
+
+def transforms_of(operators: Sequence[Operator], dims: tuple[int, ...], dtype: np.dtype[Any]) -> list[Fourier | Cosine]:
+    """Return the transforms of arrays of one shape and type that may diagonalise operators, most likely first."""
+    everything = tuple(range(len(dims)))
+    axes = [tuple(sorted(acts_on(A) or everything)) for A in operators]
+    real = dtype.kind == "f"
     over = [a for a in dict.fromkeys([*axes, everything]) if set(a) <= set(everything)]
-    return [*(Fourier(problem.dims, a, real) for a in over), *(Cosine(problem.dims, a) for a in over)]
+    return [*(Fourier(dims, a, real) for a in over), *(Cosine(dims, a) for a in over)]
 
 
 def right_side(terms: list[Term], transform: Fourier | Cosine, spectra: Spectra) -> Any:

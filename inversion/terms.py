@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Identity, Operator, aslinearoperator
+from unblur.operators._arguments import as_number
 from unblur.operators._backend import working_dtype
 from unblur.operators._namespace import asarray
 
@@ -50,14 +51,18 @@ class Term:
     # -- algebra ------------------------------------------------------------------------------------
 
     def __mul__(self, factor: Any) -> Self:
-        if not isinstance(factor, Real):
-            return NotImplemented
-        number = float(factor)
-        if not np.isfinite(number) or number < 0:
-            raise ValueError(f"weight is {number!r}; give a finite number, 0 or more")
-        return self._with(weight=self.weight * number)
+        number = as_number(factor)
+        return NotImplemented if number is None else self._weighed(read_weight(number))
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Self:
+        number = as_number(divisor)
+        return NotImplemented if number is None else self * (1 / read_divisor(number))
+
+    def _weighed(self, factor: float) -> Self:
+        """Return the term as a part of a sum that was multiplied by a number."""
+        return self._with(weight=self.weight * factor)
 
     def __add__(self, other: Any) -> Any:
         from .problem import Problem
@@ -168,6 +173,21 @@ class Term:
 
     def __repr__(self) -> str:
         return self.formula()
+
+
+def read_weight(factor: Any) -> float:
+    """Return a number by which to multiply a term."""
+    number = float(factor) if isinstance(factor, Real) else factor
+    if not isinstance(number, float) or not np.isfinite(number) or number < 0:
+        raise ValueError(f"weight is {number!r}; give a finite real number, 0 or more")
+    return number
+
+
+def read_divisor(number: Any) -> Any:
+    """Return a number by which to divide a term."""
+    if number == 0:
+        raise ValueError("a term is divided by 0; divide by a number above 0")
+    return number
 
 
 def name_of(operator: Any, default: str = "I") -> str:

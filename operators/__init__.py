@@ -1,7 +1,8 @@
 """What is done to an image: blurs, derivatives and other linear operators, each with an exact adjoint.
 
 Every operator is a `pylops.LinearOperator`, keeps the shape and the precision of its argument, and tells solvers
-through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to invert.
+through `symbol`, `gram_symbol`, `split` and `norm_bound` what makes it easy to invert, and through `image_grid` what a prior
+is to differentiate.
 
 Arguments are arrays of NumPy's or of CuPy's, and the result is of the same library. `Wavelet`, which calls PyWavelets, and
 SciPy's own operators take NumPy's alone, and `check_operator` measures with these.
@@ -14,6 +15,7 @@ from .checks import Check, Report, check_operator
 from .colour import Bayer, ChannelMix
 from .convolve import Convolve2D
 from .derivatives import FirstDerivative, Gradient
+from .grids import image_grid
 from .interop import aslinearoperator, from_functions
 from .norms import operator_norm
 from .sampling import Crop, Downsample, Mask
@@ -56,6 +58,7 @@ __all__ = [
     "from_functions",
     "get_workers",
     "gram_symbol",
+    "image_grid",
     "norm_bound",
     "operator_norm",
     "set_workers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from numbers import Real
+from numbers import Number, Real
 from operator import index
 from typing import Any
 
@@ -26,25 +26,20 @@ def read_dims(dims: Any, name: str = "dims") -> tuple[int, ...]:
     return sizes
 
 
-def read_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -> tuple[int, ...]:
-    """Return `axes` as a sorted tuple of non-negative ints; None stands for all of them."""
-    return tuple(sorted(read_ordered_axes(axes, ndim, name)))
-
-
 def read_axis(axis: int, ndim: int, name: str = "axis") -> int:
     """Return one axis as a non-negative int."""
-    axes = read_ordered_axes(axis, ndim, name)
+    axes = read_axes(axis, ndim, name)
     if len(axes) != 1:
         raise ValueError(f"{name} is {axis!r}; give one axis")
     return axes[0]
 
 
-def read_ordered_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -> tuple[int, ...]:
-    """Return `axes` as non-negative ints in the order given, where something else is given for each of them."""
+def read_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -> tuple[int, ...]:
+    """Return `axes` as non-negative ints in the order given; None stands for all of them."""
     if axes is None:
         return tuple(range(ndim))
     try:
-        given = tuple(index(a) for a in (axes if isinstance(axes, Sequence) else (axes,)))
+        given = tuple(index(a) for a in (axes if np.iterable(axes) else (axes,)))
     except TypeError:
         raise TypeError(f"{name} is {axes!r}; give a whole number or a tuple of them") from None
     if not given or any(not -ndim <= a < ndim for a in given):
@@ -53,6 +48,18 @@ def read_ordered_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "
     if len(set(normal)) < len(normal):
         raise ValueError(f"{name} is {axes!r}; an axis may be named once only")
     return normal
+
+
+def as_number(x: Any) -> Any:
+    """Return a number, also one of NumPy's or an array without axes, as one of Python's; None where `x` is none.
+
+    One of NumPy's would promote single precision to double.
+    """
+    if isinstance(x, Number):
+        return x.item() if isinstance(x, np.generic) else x
+    if isinstance(x, np.ndarray | np.generic) and x.ndim == 0 and x.dtype.kind in "biufc":
+        return x.item()
+    return None
 
 
 def read_spacing(sampling: Any, name: str = "sampling") -> float:

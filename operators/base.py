@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pylops
 
-from ._arguments import read_dims
+from ._arguments import as_number, read_dims
 from ._backend import working_dtype
 from ._namespace import asarray, is_array, library
 from ._traced import call, is_jax
+
+#: axes, and a boundary word
+ImageGrid: TypeAlias = tuple[tuple[int, ...], str]
 
 
 class Operator(pylops.LinearOperator):
@@ -29,8 +32,9 @@ class Operator(pylops.LinearOperator):
     Notes
     -----
     `symbol`, `gram_symbol`, `split` and `norm_bound` are how an operator tells solvers what makes it easy to
-    invert. Each answers None where the operator cannot say, and a solver then iterates. Symbols are arrays of NumPy's;
-    solvers bring them to where the data are.
+    invert, `image_grid` what a prior without an operator of its own is to differentiate. Each answers None where the operator
+    cannot say: a solver then iterates, and such a prior is refused. Symbols are arrays of NumPy's; solvers bring them to where
+    the data are.
 
     Arrays of CuPy are taken like those of NumPy, and the result is of the library of the argument.
     """
@@ -82,6 +86,18 @@ class Operator(pylops.LinearOperator):
         """Return an upper bound of the operator norm where one is cheap; else None."""
         return None
 
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        """Return the axes along which x is an image, and how a prior is to continue it beyond its edges; else None.
+
+        `behind` is what is known of A x, from an operator that takes it: what leaves samples where they are passes it on.
+        By default the attributes `axes` and `boundary` tell, where there are both.
+        """
+        axes, boundary = getattr(self, "axes", None), getattr(self, "boundary", None)
+        if axes is None or boundary is None:
+            return None
+        # nothing is assumed beyond the larger grid of an unknown boundary, on which blurs are periodic
+        return tuple(axes), "periodic" if boundary == "unknown" else boundary
+
     # -- what callers use ---------------------------------------------------------------------------
 
     def apply(self, x: Any, out: Any = None) -> Any:
@@ -112,10 +128,19 @@ class Operator(pylops.LinearOperator):
         return self._into(self._apply_adjoint, y, self._check_out(out, self.dims, y))
 
     def _into(self, function: Any, x: Any, out: Any) -> Any:
-        if out is None or not np.may_share_memory(x, out):
-            return function(x, out)
+        if out is None:
+            return function(x, None)
         # what is written would be read again
-        out[...] = function(x, None)
+        result = function(x, None if np.may_share_memory(x, out) else out)
+        if result is not out:
+            if result is None:
+                raise TypeError(
+                    f"{function.__name__} of {type(self).__name__} returns None; it must return `out`, or a new array"
+                )
+            # it left `out` alone, and returned an array of its own
+            if result.shape != out.shape:
+                raise ValueError(f"{function.__name__} of {type(self).__name__} gave shape {result.shape} instead of {out.shape}")
+            out[...] = result
         return out
 
     def _read(self, x: Any, shape: tuple[int, ...], name: str) -> Any:
@@ -162,17 +187,32 @@ class Operator(pylops.LinearOperator):
         An n-D array is taken for an image whatever PyLops's process-wide switch for n-D products says,
         because a PyLops solver in another thread flips it.
         """
-        if np.isscalar(x):
-            return super().dot(_python_scalar(x))
+        if (number := as_number(x)) is not None:
+            return _ours(super().dot(number))
         if is_array(x) and len(x.shape) > 1:
             if x.shape == tuple(self.dims):
                 return self.apply(x)
             if len(self.dims) > 1 and x.shape[0] != self.shape[1]:
                 self._read(x, tuple(self.dims), "x")
-        return super().dot(x)
+        return _ours(super().dot(x))
 
     def __rmul__(self, x: Any) -> Any:
-        return super().__rmul__(_python_scalar(x) if np.isscalar(x) else x)
+        number = as_number(x)
+        return NotImplemented if number is None else _ours(super().__rmul__(number))
+
+    def __add__(self, other: Any) -> Any:
+        return _ours(super().__add__(other))
+
+    def __neg__(self) -> Any:
+        return _ours(super().__neg__())
+
+    def __pow__(self, p: Any) -> Any:
+        return _ours(super().__pow__(p))
+
+    def __truediv__(self, y: Any, *options: Any, **named: Any) -> Any:
+        """Return A divided by a number; for an array, PyLops's least-squares solution of A x = y."""
+        number = as_number(y)
+        return super().__truediv__(y, *options, **named) if number is None else self * (1 / number)
 
     def _adjoint(self) -> Any:
         return Adjoint(self)
@@ -207,6 +247,9 @@ class Adjoint(Operator):
 
     def norm_bound(self) -> float | None:
         return self.A.norm_bound()
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return moved(self.A.image_grid(behind), self.A.dims, self.dims)
 
     def _adjoint(self) -> Operator:
         return self.A
@@ -252,6 +295,9 @@ class Identity(Operator):
     def norm_bound(self) -> float:
         return 1.0
 
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return behind
+
     def _adjoint(self) -> Self:
         return self
 
@@ -259,9 +305,18 @@ class Identity(Operator):
         return "I"
 
 
-def _python_scalar(x: Any) -> Any:
-    # a NumPy scalar would promote float32 images to float64
-    return x.item() if isinstance(x, np.generic) else x
+def _ours(A: Any) -> Any:
+    """Return what PyLops made of an operator as one of ours, which divides, keeps precision, and tells its structure."""
+    from .interop import aslinearoperator
+
+    return aslinearoperator(A) if isinstance(A, pylops.LinearOperator) else A
+
+
+def moved(grid: ImageGrid | None, dims: tuple[int, ...], to: tuple[int, ...]) -> ImageGrid | None:
+    """Return the grid of an image on `dims` for one of the same axes on dims of other sizes, which has other edges."""
+    if grid is None or len(dims) != len(to):
+        return None
+    return grid if tuple(dims) == tuple(to) else (grid[0], "nearest")
 
 
 def _axes_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_choice, read_dims, read_ordered_axes
-from ._backend import good_fft_size, real_dtype
+from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._backend import good_fft_size, real_dtype, working_dtype
 from ._multiplier import Multiplier, compilable
 from ._namespace import asarray, contiguous, is_numpy, namespace
 from ._psf import cosine_spectrum, kernel_spectrum, read_center, read_psf
@@ -104,7 +104,7 @@ class Blur(Operator):
             raise ValueError(
                 f"psf has {self.psf.ndim} dimensions and shape is {shape}; name the axes that are blurred, such as axes=(0, 1)"
             )
-        named = read_ordered_axes(axes, len(shape))
+        named = read_axes(axes, len(shape))
         order = np.argsort(named)
         self.axes = tuple(sorted(named))
         if self.psf.ndim == len(named):
@@ -263,10 +263,15 @@ class Blur(Operator):
             self._cache[real] = Multiplier(self._transform(dtype), partial(self._psf_spectrum, self._grid, self._start, real))
         return self._cache[real]  # type: ignore[no-any-return]
 
-    def _psf_spectrum(self, grid: tuple[int, ...], start: Sequence[int], real: bool) -> Any:
+    def _psf_spectrum(self, grid: tuple[int, ...], start: Sequence[int], real: bool, half: int | None = None) -> Any:
+        """Return the spectrum of the PSF; if `real`, with half of one axis, by default the last that is blurred."""
         # with zeros outside, taps that reach beyond the image from anywhere in it meet nothing
         reach = self.dimsd if self.boundary == "zero" else None
-        return kernel_spectrum(self.psf, self.axes, self.center, grid, start, reach, real)
+        if half in (None, self.axes[-1]):
+            return kernel_spectrum(self.psf, self.axes, self.center, grid, start, reach, real)
+        order = sorted(range(len(self.axes)), key=lambda i: self.axes[i] == half)
+        axes, center = (tuple(a[i] for i in order) for a in (self.axes, self.center))
+        return kernel_spectrum(self._psf_on_all_axes(), axes, center, grid, start, reach, real)
 
     # -- structure ----------------------------------------------------------------------------------
 
@@ -283,7 +288,8 @@ class Blur(Operator):
             return cosine_spectrum(self._psf_on_all_axes(), self.axes, self.center, transform)
         if not isinstance(transform, Fourier) or self.boundary != "periodic" or (transform.real and self.dtype.kind == "c"):
             return None
-        return self._psf_spectrum(self.dims, [0] * len(self.dims), real=transform.real and transform.axes[-1] in self.axes)
+        last = transform.axes[-1]
+        return self._psf_spectrum(self.dims, [0] * len(self.dims), transform.real and last in self.axes, last)
 
     def split(self) -> tuple[Crop, Blur] | None:
         if self.boundary != "unknown":
@@ -323,6 +329,7 @@ class Blur(Operator):
     def extend(self, y: Any) -> Any:
         """Return an array of shape `dims` whose crop is the image `y`; the margin joins opposite edges smoothly."""
         x = asarray(y)
+        x = x.astype(working_dtype(x.dtype), copy=False)
         for axis in self.axes if self.boundary == "unknown" else ():
             margin = self.dims[axis] - self.dimsd[axis]
             ramp = np.arange(1, margin + 1) / (margin + 1)
@@ -331,7 +338,7 @@ class Blur(Operator):
             line = np.moveaxis(x, axis, 0)
             first, last = (np.moveaxis(part, 0, axis) for part in (line[:1], line[-1:]))
             bridge = (1 - weights) * last + weights * first
-            x = np.roll(np.concatenate([x, bridge.astype(x.dtype)], axis=axis), self._start[axis], axis=axis)
+            x = np.roll(np.concatenate([x, bridge], axis=axis), self._start[axis], axis=axis)
         return x.copy() if x is y else x
 
     def __repr__(self) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_axis, read_dims, read_ordered_axes
+from ._arguments import read_axes, read_axis, read_dims
 from ._backend import real_dtype
 from ._namespace import Constant, asnumpy, namespace
-from .base import Identity, Operator
+from .base import Identity, ImageGrid, Operator
 from .transforms import Fourier
 
 
@@ -112,6 +112,10 @@ class ChannelMix(Operator):
     def norm_bound(self) -> float:
         return float(np.linalg.norm(self.matrix, 2))
 
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        # samples stay where they are; along the channels they do not
+        return None if behind is None or self.axis in behind[0] else behind
+
     def __repr__(self) -> str:
         m, n = self.matrix.shape
         return f"ChannelMix({m}×{n}, {'×'.join(map(str, self.dims))}, axis {self.axis})"
@@ -162,7 +166,7 @@ class Bayer(Operator):
         if sizes[self.axis] != 3:
             raise ValueError(f"axis is {axis!r}, along which dims {sizes} has {sizes[self.axis]} channels; name the axis of 3")
         others = tuple(a for a in range(len(sizes)) if a != self.axis)
-        self.axes = others if axes is None else read_ordered_axes(axes, len(sizes))
+        self.axes = others if axes is None else read_axes(axes, len(sizes))
         if len(self.axes) != 2 or self.axis in self.axes:
             raise ValueError(f"axes is {axes!r} for dims {sizes}; name the two axes of rows and columns, such as axes=(0, 1)")
         if not isinstance(pattern, str) or len(pattern) != 4 or set(pattern.upper()) - set("RGB"):
@@ -196,6 +200,9 @@ class Bayer(Operator):
 
     def norm_bound(self) -> float:
         return 1.0
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid:
+        return self.axes, "nearest"
 
     def __repr__(self) -> str:
         return f"Bayer({'×'.join(map(str, self.dims))}, {self.pattern})"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_dims, read_ordered_axes
+from ._arguments import read_axes, read_dims
 from ._namespace import asnumpy
 from .blur import Blur
 
@@ -70,7 +70,7 @@ class Convolve2D(Blur):
         sizes = read_dims(dims)
         if len(sizes) < 2:
             raise ValueError(f"dims is {dims!r}; give two sizes or more")
-        if len(read_ordered_axes(axes, len(sizes))) != 2:
+        if len(read_axes(axes, len(sizes))) != 2:
             raise ValueError(f"axes is {axes!r}; name two")
         if len(offset) != 2 or any(not 0 <= o < n for o, n in zip(offset, np.shape(h), strict=True)):
             raise ValueError(f"offset is {offset!r}; give an index into h, of shape {np.shape(h)}, along each of its axes")

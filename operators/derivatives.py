@@ -67,9 +67,10 @@ class Gradient(Stack):
 
     Parameters
     ----------
-    dims : tuple of int, or a blur
+    dims : tuple of int, or an operator
         Shape of x. Of a blur `dims`, `axes` and the matching boundary are taken: its own, or periodic on its grid
-        where that is unknown. This keeps a transform that diagonalises both.
+        where that is unknown. This keeps a transform that diagonalises both. What holds a blur, behind a mask for instance,
+        is taken like it; other operators that do not tell by `image_grid` are refused.
     boundary : {"periodic", "zero", "reflect", "mirror", "nearest"}
         To be given unless `dims` is a blur.
     axes : int or tuple of int, optional

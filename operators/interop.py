@@ -13,7 +13,8 @@ from pylops import linearoperator as combinators
 from . import structure
 from ._arguments import read_dims
 from ._namespace import asarray, is_array, library, require_numpy
-from .base import Operator
+from .base import ImageGrid, Operator
+from .grids import image_grid
 
 
 class Foreign(Operator):
@@ -47,6 +48,13 @@ class Foreign(Operator):
 
     def norm_bound(self) -> float | None:
         return structure.norm_bound(self.op)
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return image_grid(self.op, behind)
+
+    def rows(self) -> list[Any] | None:
+        """Return the operators whose results it gives, one after the other; None for what is no such stack."""
+        return structure.rows(self.op)
 
     def __repr__(self) -> str:
         return f"{type(self.op).__name__.strip('_')}({'×'.join(map(str, self.dims))} → {'×'.join(map(str, self.dimsd))})"

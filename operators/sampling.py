@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_dims, read_ordered_axes
+from ._arguments import read_axes, read_dims
 from ._namespace import Constant, asnumpy, namespace
-from .base import Identity, Operator
+from .base import Identity, ImageGrid, Operator, moved
 
 
 class _Window(Operator):
@@ -47,6 +47,9 @@ class _Window(Operator):
 
     def norm_bound(self) -> float:
         return 1.0
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return moved(behind, self.dimsd, self.dims)
 
 
 class Crop(_Window):
@@ -132,13 +135,18 @@ class Downsample(_Window):
         offset: int | Sequence[int] = 0,
     ) -> None:
         dims = read_dims(dims)
-        self.axes = read_ordered_axes(axes, len(dims))
+        self.axes = read_axes(axes, len(dims))
         self.factor = _read_counts(factor, self.axes, "factor", 1, [dims[a] for a in self.axes])
         self.offset = _read_counts(offset, self.axes, "offset", 0, [f - 1 for f in self.factor])
         window = [slice(None)] * len(dims)
         for axis, f, o in zip(self.axes, self.factor, self.offset, strict=True):
             window[axis] = slice(o, None, f)
         super().__init__(dims, tuple(window))
+        self._named = axes is not None
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        # where the axes were not named, colour or time may be among them
+        return (self.axes, "nearest") if self._named else super().image_grid(behind)
 
 
 class Mask(Operator):
@@ -206,6 +214,9 @@ class Mask(Operator):
 
     def norm_bound(self) -> float:
         return float(self.mask.any())
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return behind
 
     def __repr__(self) -> str:
         return f"Mask({'×'.join(map(str, self.dims))}, {self.mask.mean():.0%} kept)"

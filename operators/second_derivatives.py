@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_choice, read_dims, read_ordered_axes, read_spacing
+from ._arguments import read_axes, read_choice, read_dims, read_spacing
 from .base import Operator
 from .derivatives import FirstDerivative
 from .stack import Stack
@@ -111,7 +111,7 @@ class MixedDerivative(Operator):
         weight: float = 1.0,
     ) -> None:
         dims = read_dims(dims)
-        self.axes = read_ordered_axes(axes, len(dims))
+        self.axes = read_axes(axes, len(dims))
         if len(self.axes) != 2:
             raise ValueError(f"axes is {axes!r}; a mixed derivative takes two: for one there is SecondDerivative")
         super().__init__(dims, dims)

@@ -12,7 +12,8 @@ from . import structure
 from ._namespace import namespace
 from ._planes import PlaneGradient
 from ._vectors import runs
-from .base import Operator
+from .base import ImageGrid, Operator
+from .grids import agreed
 from .interop import aslinearoperator
 
 
@@ -85,6 +86,13 @@ class Stack(Operator):
                 return None
             total = total + gram
         return total
+
+    def rows(self) -> list[Operator]:
+        """Return the operators that are stacked."""
+        return list(self.operators)
+
+    def image_grid(self, behind: ImageGrid | None = None) -> ImageGrid | None:
+        return agreed([A.image_grid() for A in self.operators])
 
     @property
     def forward_differences(self) -> tuple[tuple[int, ...], tuple[float, ...], bool] | None:

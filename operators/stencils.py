@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axis, read_choice, read_dims, read_ordered_axes, read_spacing
+from ._arguments import BOUNDARIES, read_axes, read_axis, read_choice, read_dims, read_spacing
 from ._namespace import contiguous, is_numpy, namespace
 from .base import Operator
 from .boundaries import source_indices
+from .grids import image_grid
 from .transforms import Cosine, Fourier
 
 EDGES = tuple(word for word in BOUNDARIES if word != "unknown")
@@ -179,16 +180,22 @@ def read_edge(boundary: str) -> str:
 
 
 def read_grid(dims: Any, boundary: str | None, axes: Any) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
-    """Return dims, boundary and axes as given, or those of a blur where `dims` is one."""
+    """Return dims, boundary and axes as given, or those of an operator's image where `dims` is a blur or the like."""
     if hasattr(dims, "matvec"):
         A, dims = dims, tuple(dims.dims)
-        axes = getattr(A, "axes", None) if axes is None else axes
-        own = getattr(A, "boundary", "periodic")
-        boundary = ("periodic" if own == "unknown" else own) if boundary is None else boundary
+        grid = image_grid(A)
+        if grid is None and (axes is None or boundary is None):
+            raise ValueError(
+                f"{A!r} does not say along which axes its argument is an image, nor what that is beyond its edges; give both, as "
+                f'in Gradient({dims}, axes={tuple(range(min(2, len(dims))))}, boundary="nearest")'
+            )
+        if grid is not None:
+            axes = grid[0] if axes is None else axes
+            boundary = grid[1] if boundary is None else boundary
     if boundary is None:
         raise ValueError(f"boundary is missing; give one of {', '.join(map(repr, EDGES))}")
     sizes = read_dims(dims)
-    return sizes, read_edge(boundary), read_ordered_axes(axes, len(sizes))
+    return sizes, read_edge(boundary), read_axes(axes, len(sizes))
 
 
 def read_spacings(sampling: Any, axes: tuple[int, ...]) -> tuple[float, ...]:

@@ -53,6 +53,11 @@ def norm_bound(A: Any) -> float | None:
     return A.norm_bound() if hasattr(A, "norm_bound") else _norm(A)
 
 
+def rows(A: Any) -> list[Any] | None:
+    """Return the operators whose results A gives, one after the other; None for what is no such stack."""
+    return A.rows() if hasattr(A, "rows") else _rows(A)
+
+
 def ffts(A: Any) -> int:
     """Return the number of FFTs that one apply of A takes, as far as is known."""
     if hasattr(A, "ffts"):
@@ -253,3 +258,33 @@ def _diagonal(A: pylops.Diagonal) -> Any:
     """Return what it multiplies by, one number for each sample or one for all, as floating-point numbers: it may be a mask."""
     diagonal = np.ravel(A.diag)
     return diagonal.astype(working_dtype(diagonal.dtype), copy=False)
+
+
+# -- stacks -----------------------------------------------------------------------------------------
+
+
+@singledispatch
+def _rows(A: Any) -> list[Any] | None:
+    return None
+
+
+@_rows.register
+def _(A: pylops.VStack) -> list[Any] | None:
+    return list(A.ops)
+
+
+@_rows.register
+def _(A: pylops.Gradient) -> list[Any] | None:
+    return rows(A.Op)
+
+
+@_rows.register
+def _(A: combinators._ScaledLinearOperator) -> list[Any] | None:
+    parts = rows(A.args[0])
+    return None if parts is None else [A.args[1] * B for B in parts]
+
+
+@_rows.register
+def _(A: combinators._ProductLinearOperator) -> list[Any] | None:
+    parts = rows(A.args[0])
+    return None if parts is None else [B * A.args[1] for B in parts]

@@ -23,7 +23,7 @@ class Fourier:
     dims : tuple of int
         Shape of the arrays that it transforms.
     axes : tuple of int
-        The axes that it acts on; others ride along.
+        The axes that it acts on, in the order given; others ride along.
     real : bool
         Whether the arrays are real; only half of the last of `axes` is then kept, as in ``rfftn``.
 

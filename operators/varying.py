@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ._arguments import read_choice, read_dims, read_ordered_axes
+from ._arguments import read_axes, read_choice, read_dims
 from ._backend import real_dtype
 from ._namespace import Constant, asnumpy, contiguous, namespace
 from .base import Operator
@@ -91,7 +91,7 @@ class VaryingBlur(Operator):
         shape = read_dims(shape, "shape")
         self.psfs = asnumpy(psfs)
         self.order = read_choice(order, ("before", "after"), "order")
-        named = read_ordered_axes(axes, len(shape))
+        named = read_axes(axes, len(shape))
         d = len(named)
         if self.psfs.ndim not in ({2 * d} if axes is None else {2 * d, d + len(shape)}):
             raise ValueError(
@@ -159,7 +159,7 @@ class VaryingBlur(Operator):
         if not callable(function):
             raise TypeError(f"function is {function!r}; give a function of position that returns a PSF")
         image = read_dims(shape, "shape")
-        blurred = read_ordered_axes(axes, len(image))
+        blurred = read_axes(axes, len(image))
         counts = read_dims(grid if np.iterable(grid) else (grid,) * len(blurred), "grid")
         if len(counts) != len(blurred):
             raise ValueError(f"grid is {grid!r}; give a number of positions for each of axes {blurred}")

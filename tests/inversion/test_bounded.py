@@ -101,7 +101,7 @@ UNBOUNDED = {
     + linear(RNG.normal(size=9)),
     "less than the slope": lambda: LeastAbsolute(EYE, Y) + linear(1.01 * np.sign(C)),
     "outliers": lambda: Huber(EYE, Y, 1.0) + linear(2 * np.sign(C)),
-    "variation in a null space": lambda: LeastSquares(EYE, Y, SEEN) + 0.01 * TotalVariation() + linear(10 * C),
+    "variation in a null space": lambda: LeastSquares(EYE, Y, SEEN) + 0.01 * TotalVariation(D) + linear(10 * C),
     "constants under variation": lambda: LeastSquares(D, np.zeros((2, *SHAPE))) + 9 * TotalVariation() + linear(C),
     "counts": lambda: Poisson(EYE, Y**2) + linear(np.full(SHAPE, -2.0)),
     "half bounded": lambda: LeastSquares(EYE, Y, SEEN) + Nonnegative() + linear(np.full(SHAPE, -1.0)),
@@ -127,7 +127,7 @@ BOUNDED = {
     "the right half": lambda: LeastSquares(EYE, Y, SEEN) + Nonnegative() + linear(np.abs(C)),
     "more than the slope": lambda: LeastAbsolute(EYE, Y) + linear(0.99 * np.sign(C)),
     "counts": lambda: Poisson(EYE, Y**2) + Nonnegative() + linear(np.full(SHAPE, -0.9)),
-    "variation holds": lambda: LeastSquares(EYE, Y, SEEN) + 10 * TotalVariation() + linear(1e-2 * middle(C) * (1 - SEEN)),
+    "variation holds": lambda: LeastSquares(EYE, Y, SEEN) + 10 * TotalVariation(D) + linear(1e-2 * middle(C) * (1 - SEEN)),
     "softplus": lambda: LeastSquares(EYE, Y, SEEN) + softplus() + softplus(-1.0),
     "one softplus": lambda: LeastSquares(EYE, Y, SEEN) + softplus(),
     "softplus holds": lambda: LeastSquares(EYE, Y, SEEN) + softplus() + linear(),  # C lies between −1 and 0 where masked
@@ -208,9 +208,9 @@ def test_where_every_term_is_ours_nothing_is_applied():
             return super()._apply(x, out)
 
     A = Counting(SHAPE)
-    admit(LeastSquares(A, Y, SEEN) + TotalVariation() + Sparsity(A) + Nonnegative())
+    admit(LeastSquares(A, Y, SEEN) + TotalVariation(D) + Sparsity(A) + Nonnegative())
     ours = Counting.applied
-    admit(LeastSquares(A, Y, SEEN) + TotalVariation() + Sparsity(A) + Nonnegative() + softplus())
+    admit(LeastSquares(A, Y, SEEN) + TotalVariation(D) + Sparsity(A) + Nonnegative() + softplus())
     assert ours == 0
     assert Counting.applied > 0
 

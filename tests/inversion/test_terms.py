@@ -125,7 +125,7 @@ def test_gradient_is_the_slope(rng):
 
 
 def test_a_term_without_gradient_says_so():
-    problem = LeastSquares(np.eye(3), np.ones(3)) + TotalVariation()
+    problem = LeastSquares(np.eye(3), np.ones(3)) + TotalVariation(np.eye(3))
     with pytest.raises(TypeError, match="no gradient"):
         problem.gradient(np.ones(3))
 

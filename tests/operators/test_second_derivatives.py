@@ -147,7 +147,7 @@ def test_dims_axes_and_boundary_come_from_a_blur():
         (lambda: SecondDerivative((4,), 0, boundary="wrap"), "boundary is 'wrap'; choose one of 'periodic'"),
         (lambda: SecondDerivative((4,), 2, boundary="zero"), "axis is 2"),
         (lambda: SecondDerivative((4,), 0, boundary="zero", kind="central"), "kind is 'central'; choose"),
-        (lambda: SecondDerivative((4,), 0, boundary="zero", sampling=0), "sampling is 0; give a distance above 0"),
+        (lambda: SecondDerivative((4,), 0, boundary="zero", sampling=0), "sampling is 0; give a finite number, above 0"),
         (lambda: MixedDerivative((4, 4), (0,), boundary="zero"), "takes two"),
         (lambda: Laplacian((4, 4)), "boundary is missing"),
         (lambda: Laplacian((4, 4), boundary="zero", sampling=(1, 2, 3)), "sampling is .* one for each of axes"),
