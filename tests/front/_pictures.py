@@ -40,13 +40,13 @@ def with_chunks(content, *chunks):
     return content[:33] + b"".join(chunk(*part) for part in chunks) + content[33:]
 
 
-def exif(**tags):
-    """Return EXIF data as of a camera with a GPS, with further tags of the first directory by number."""
+def exif(photograph=None, **tags):
+    """Return EXIF data as of a camera with a GPS, with further tags of the photograph, and of the first directory by number."""
     data = Image.Exif()
     data[0x010F], data[0x0110], data[0x0132] = "Maker", "Model", "2026:11:28 01:02:03"
     data.update({int(name.removeprefix("t")): value for name, value in tags.items()})
-    data.get_ifd(0x8769).update({0x829A: IFDRational(1, 250), 0x927C: b"a note of the maker" * 3})
-    data.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.5)})
+    data[0x8769] = {0x829A: IFDRational(1, 250), 0x927C: b"a note of the maker" * 3, **(photograph or {})}
+    data[0x8825] = {1: "N", 2: (48.0, 51.0, 30.5)}
     return data
 
 

@@ -151,7 +151,7 @@ def test_resolution_of_tiff_files(tmp_path, unit, turned):
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         tags = file.pages.first.tags
         x, y = (tags[name].value[0] / tags[name].value[1] for name in ("XResolution", "YResolution"))
-        assert ((y, x) if turned else (x, y)) == pytest.approx((10_000 / 33, 254), rel=1e-9)
+        assert ((y, x) if turned else (x, y)) == pytest.approx((10_000 / 33, 254), rel=1e-8)
         assert int(tags["ResolutionUnit"].value) == unit
 
 
@@ -234,8 +234,7 @@ def test_names_dates_and_places_of_tiff_files_are_kept(tmp_path):
 
 
 def test_exif_data_hold_the_size_of_the_picture(tmp_path):
-    note = exif()
-    note.get_ifd(0x8769).update({0xA002: 50, 0xA003: 40})
+    note = exif({0xA002: 50, 0xA003: 40})
     (tmp_path / "in.jpg").write_bytes(saved(samples((40, 50, 3)), "jpeg", exif=note))
     picture = blur_picture(files.read(tmp_path / "in.jpg"), np.ones((3, 5)), 0.0, 0)
     for name in ("out.jpg", "out.png", "out.tif"):
@@ -259,8 +258,7 @@ def test_damaged_exif_data_do_not_cost_the_picture(tmp_path, caplog):
 
 
 def test_a_jpeg_file_that_cannot_hold_the_notes_is_refused(tmp_path):
-    note = exif()
-    note.get_ifd(0x8769)[0x927C] = bytes(70_000)
+    note = exif({0x927C: bytes(70_000)})
     (tmp_path / "in.png").write_bytes(saved(samples((9, 12, 3)), "png", exif=note))
     picture = files.read(tmp_path / "in.png")
     with pytest.raises(ValueError, match="holds no notes as long"):
@@ -280,7 +278,7 @@ def test_what_is_made_here_holds_by_itself(tmp_path):
 def test_resolutions_that_a_kind_cannot_tell_do_not_cost_the_picture(tmp_path, side):
     tifffile.imwrite(tmp_path / "in.tif", samples((8, 9)), resolution=(side, side), resolutionunit="centimeter", metadata=None)
     picture = files.read(tmp_path / "in.tif")
-    assert picture.notes.resolution.x == pytest.approx(side, rel=1e-6)
+    assert picture.notes.resolution.x == pytest.approx(side, rel=1e-4)
     for name in ("out.tif", "out.png", "out.jpg"):
         files.write(tmp_path / name, picture)
         assert files.read(tmp_path / name).pixels.shape == (8, 9)
