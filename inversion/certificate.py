@@ -12,6 +12,7 @@ by Fenchel's inequality. It is tight at the q of the optimum, of which solvers h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from unblur.operators._namespace import asarray
 
 from .functionals import capability
-from .problem import Problem
+from .problem import Problem, as_problem
 from .terms import Term
 
 
@@ -37,7 +38,7 @@ class Certificate:
     kkt : float
         ‖Σ Aᴴq‖ / Σ‖Aᴴq‖, how far the terms' forces are from cancelling; 0 at the optimum.
     note : str
-        Why there is no gap, where there is none.
+        Why there is no gap, where there is none, up to the first comma or semicolon in short.
     """
 
     objective: float
@@ -46,7 +47,7 @@ class Certificate:
     note: str = ""
 
 
-def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
+def certify(problem: Problem | Term, x: Any, state: Any = None) -> Certificate:
     """Return what is certain about `x`.
 
     Parameters
@@ -54,7 +55,7 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
     problem : Problem
     x : array of the problem's `dims`
     state : state of an algorithm, optional
-        Its `duals`, where it has them, are estimates of the q.
+        Its duals, where it has them, are estimates of the q; what it has none for is taken from x.
 
     Returns
     -------
@@ -76,64 +77,83 @@ def certify(problem: Problem, x: Any, state: Any = None) -> Certificate:
     >>> certify(problem, np.array([0.25, 0.75])).gap
     0.0
     """
+    problem = as_problem(problem)
     double = np.result_type(problem.dtype, np.float64)
-    terms = [t.cast(double) for t in problem.terms if t.weight > 0]
     low, high = problem.box
     x = problem.feasible(asarray(x, problem.data[0].target, "x").astype(double))
-    priced = [t for t in terms if t.box is None]
-    objective = float(sum(t.value(x) for t in priced))
-    held: dict[int, Any] = state.duals() if hasattr(state, "duals") else {}
-    estimates = [held.get(i) for i, t in enumerate(problem.terms) if t.weight > 0 and t.box is None]
-    note = _obstacle(priced, low, high, double)
+    held = duals_of(state)
+    # bounds of x are priced as such
+    priced = [(t.cast(double), held.get(i)) for i, t in enumerate(problem.terms) if t.weight > 0 and t.box is None]
+    note = why_no_gap(problem)
+    if not note and not np.isfinite(x).all():
+        note = "x is not finite, so that there is nothing to bound"
+    objective = float(sum(t.value(x) for t, _ in priced))
 
     bounds, kkt = [-np.inf], np.inf
-    # a data term's q is best taken from the solver's split, or from the residual at x: try both
-    for prefer_residual in (False, True):
-        forces, bound = [], 0.0
-        for term, estimate in zip(priced, estimates, strict=True):
-            q = _dual(term, x, estimate, prefer_residual)
-            if q is None:
-                break
-            forces.append(term.operator.apply_adjoint(q))  # type: ignore[union-attr]
-            if not note:
-                bound -= term.conjugate(q)
-        else:
-            c = sum(forces)
-            size = sum(float(np.linalg.norm(f)) for f in forces)
-            kkt = min(kkt, float(np.linalg.norm(_unopposed(c, x, low, high))) / size if size > 0 else 0.0)
-            if not note:
-                bounds.append(bound + float(np.sum(np.minimum(low * c, high * c))))
+    for forces in _guesses(priced, x):
+        pulls = [t.A.apply_adjoint(q) for (t, _), q in zip(priced, forces, strict=True)]
+        c, size = sum(pulls), sum(float(np.linalg.norm(pull)) for pull in pulls)
+        kkt = min(kkt, float(np.linalg.norm(_unopposed(c, x, low, high))) / size if size > 0 else 0.0)
+        if not note:
+            conjugates = sum(t.conjugate(q) for (t, _), q in zip(priced, forces, strict=True))
+            bounds.append(float(np.sum(np.minimum(low * c, high * c))) - conjugates)
     gap = np.nan if note else max(objective - max(bounds), 0.0)
     return Certificate(objective, float(gap), float(kkt) if np.isfinite(kkt) else np.nan, note)
 
 
-def _obstacle(terms: list[Term], low: Any, high: Any, dtype: Any) -> str:
-    """Return why no gap can be given, or nothing."""
-    for term in terms:
+def duals_of(state: Any) -> dict[int, Any]:
+    """Return the forces that a state, or what a result holds of one, has for terms, by their places in the problem."""
+    if hasattr(state, "forces"):
+        state = state.forces()
+    duals = getattr(state, "duals", None)
+    return duals() if callable(duals) else {}
+
+
+def why_no_gap(problem: Problem) -> str:
+    """Return why no gap can be given, in the first words and then with a remedy; nothing where one can."""
+    for term in problem.terms:
+        if term.weight == 0 or term.box is not None:
+            continue
+        name = type(term).__name__
         if not capability(term.functional, "convex"):
-            return f"{term!r} is not convex, so that there is no bound"
+            return f"{name} is not convex, so that there is no bound; {term!r}"
         if not hasattr(term.functional, "conjugate"):
-            return f"{term!r} has no conjugate, so that there is no bound"
-    if dtype.kind == "c":
-        return "x is complex; the bound is for real images"
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            return f"{name} has no conjugate, so that there is no bound; {term!r}"
+    if problem.dtype.kind == "c":
+        return "x is complex, and the bound is for real images"
+    if not all(np.isfinite(bound).all() for bound in problem.box):
         return "x has no finite bounds, without which the bound is minus infinity; add Box(low, high)"
     return ""
 
 
-def _dual(term: Term, x: Any, estimate: Any, prefer_residual: bool) -> Any:
-    """Return a feasible q for a term: the solver's estimate, or a subgradient at x; None where there is neither."""
+def _guesses(priced: list[tuple[Term, Any]], x: Any) -> Iterator[list[Any]]:
+    """Yield feasible forces of all terms: as the solver has them, and with what x or the others say of some of them."""
+    # a data term's force is best taken from the solver's split, or from the residual at x
+    for from_residual in (False, True):
+        forces = [_force(t, x, None if from_residual and t.carries_data else estimate) for t, estimate in priced]
+        if any(q is None for q in forces):
+            return
+        yield forces
+        # a norm of x itself, of whose force the solver held nothing, balances the others as far as it can
+        for place, (t, estimate) in enumerate(priced):
+            if estimate is None and t.A.is_identity and hasattr(t.functional, "subgradient"):
+                others = [u.A.apply_adjoint(q) for k, ((u, _), q) in enumerate(zip(priced, forces, strict=True)) if k != place]
+                yield [_feasible(t, -sum(others, np.zeros_like(x))) if k == place else q for k, q in enumerate(forces)]
+
+
+def _force(term: Term, x: Any, estimate: Any) -> Any:
+    """Return a feasible force of a term: the solver's estimate, or a subgradient at x; None where there is neither."""
     functional: Any = term.functional
-    if estimate is not None and not (prefer_residual and term.carries_data):
-        p = estimate.astype(x.dtype) / term.weight
-    elif hasattr(functional, "subgradient"):
-        p = functional.subgradient(term.residual(x))
-    elif hasattr(functional, "gradient"):
-        p = functional.gradient(term.residual(x))
-    else:
-        return None
-    # what a single-precision run holds may be out of bounds by its rounding
-    return term.weight * (functional.project_dual(p) if hasattr(functional, "project_dual") else p)
+    if estimate is not None:
+        return _feasible(term, estimate.astype(x.dtype))
+    slope = getattr(functional, "subgradient", None) or getattr(functional, "gradient", None)
+    return None if slope is None else _feasible(term, term.weight * slope(term.residual(x)))
+
+
+def _feasible(term: Term, q: Any) -> Any:
+    """Return the force, or the nearest that the term can have: one from single precision may be out by rounding."""
+    project = getattr(term.functional, "project_dual", None)
+    return q if project is None else term.weight * project(q / term.weight)
 
 
 def _unopposed(c: Any, x: Any, low: Any, high: Any) -> Any:

@@ -50,6 +50,10 @@ class HuberLoss:
         inside = largest(p) <= self.delta * (1 + rounding(p))
         return 0.5 * sum_of_squares(p) if inside else np.inf
 
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` that is nowhere larger than δ."""
+        return p / np.maximum(1, np.abs(p) / self.delta)
+
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.1 * weight
 
@@ -140,6 +144,10 @@ class KullbackLeibler:
             return np.inf
         return float(np.sum(-w * scipy_namespace("special", p).xlogy(self.counts, room) - self.background * p, dtype=np.float64))
 
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` that is nowhere above the weights, and 0 where they are."""
+        return np.minimum(p, 1) if self.weights is None else np.where(self.weights > 0, np.minimum(p, self.weights), 0)
+
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         # the curvature at z is y / u², about one over the size of the counts
         return 0.1 * weight / scale
@@ -171,6 +179,10 @@ class EuclideanNorm:
 
     def conjugate(self, p: Any) -> float:
         return 0.0 if self.value(p) <= 1 + rounding(p) else np.inf
+
+    def project_dual(self, p: Any) -> Any:
+        """Return the nearest `p` that is no longer than 1."""
+        return p / max(1.0, self.value(p))
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return weight / scale

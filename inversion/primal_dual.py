@@ -24,6 +24,7 @@ from .terms import Term
 class Dual:
     """One term h(K x) that is taken by its conjugate."""
 
+    index: int  #: of the term in the problem
     term: Term
     K: Operator
     norm: float  #: ‖K‖ or an upper bound
@@ -39,10 +40,14 @@ class PrimalDualState:
     relaxed: Any  #: x, from where the next step starts
     smooth: list[tuple[Term, float]]  #: f: by their gradients; each with ‖A‖
     g: OnX | None  #: by its prox in x
-    duals: list[Dual]  #: h: by the prox of their conjugates
+    behind: list[Dual]  #: h: by the prox of their conjugates
     tau: float  #: τ, the primal step
     relaxation: float  #: ρ
     residual: float = float("inf")  #: of the forces on x̃, or of K x̃ from where ũ is a subgradient; see the notes
+
+    def duals(self) -> dict[int, Any]:
+        """Return, for each term that is taken by its conjugate, the force u with which it pulls at K x."""
+        return {d.index: d.u for d in self.behind}
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,10 @@ class PrimalDual:
         x = problem.read_start(x0)
         norms = [norm_above(t.A, x) for t in behind]
         steps = self._dual_steps(behind, norms, problem, x)
-        duals = [Dual(t, t.A, n, s, np.zeros_like(t.A.apply(x))) for t, n, s in zip(behind, norms, steps, strict=True)]
+        index = {id(t): i for i, t in enumerate(problem.terms)}
+        duals = [
+            Dual(index[id(t)], t, t.A, n, s, np.zeros_like(t.A.apply(x))) for t, n, s in zip(behind, norms, steps, strict=True)
+        ]
         explicit = [(t, norm_above(t.A, x)) for t in smooth]
         inverse = 1.001 * sum(lipschitz(t, norm) for t, norm in explicit) / (2 * (2 - self.relaxation))
         inverse += sum(s * n * n for s, n in zip(steps, norms, strict=True))
@@ -158,7 +166,7 @@ class PrimalDual:
             slope, part = pull(term, norm, term.A.apply(x))
             new += term.A.apply_adjoint(slope)
             size += part
-        for d in state.duals:
+        for d in state.behind:
             new += d.K.apply_adjoint(d.u)
         new *= -tau
         new += x
@@ -174,7 +182,7 @@ class PrimalDual:
         x += step
         # ũ ← prox*(u + σ K (2 x̃ − x)),  u ← ρ ũ + (1 − ρ) u
         apart, whole = 0.0, 0.0
-        for d in state.duals:
+        for d in state.behind:
             w = d.K.apply(ahead)
             w *= d.sigma
             w += d.u

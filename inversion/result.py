@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .certificate import Certificate, certify
+from .certificate import Certificate, certify, why_no_gap
 from .plan import Plan
 from .status import Status
 from .weight_search import Curve
@@ -106,5 +107,14 @@ class Result:
         weight = "" if self.weight is None else f", weight {self.weight:.4g}"
         return (
             f"Result({size} {self.image.dtype}, {self.status.name} after {self.iterations} iterations of "
-            f"{type(self.plan.algorithm).__name__}, {self.seconds:.2g} s, objective {self.objective:.6g}{weight})"
+            f"{type(self.plan.algorithm).__name__}, {self.seconds:.2g} s, objective {self.objective:.6g}"
+            f"{self._gap_in_words()}{weight})"
         )
+
+    def _gap_in_words(self) -> str:
+        """Return the gap where it has been worked out, or why there is none."""
+        known = self.__dict__.get("certificate")
+        why = why_no_gap(self.plan.problem) if known is None else known.note
+        if why:
+            return f", no gap: {re.split('[,;]', why)[0]}"
+        return "" if known is None else f", gap {known.gap:.2g}"

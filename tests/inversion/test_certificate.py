@@ -4,9 +4,37 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog, lsq_linear, minimize
 
-from unblur.inversion import Box, LeastSquares, SplitBregman, Tikhonov, TotalVariation, certify, iterate, solve
-from unblur.operators import Blur
+from unblur.inversion import (
+    CG,
+    LBFGS,
+    LSQR,
+    Box,
+    Denoiser,
+    Direct,
+    Distance,
+    Huber,
+    LeastAbsolute,
+    LeastSquares,
+    Nonnegative,
+    PlugAndPlay,
+    Poisson,
+    PrimalDual,
+    ProximalGradient,
+    RichardsonLucy,
+    Smooth,
+    Sparsity,
+    SplitBregman,
+    Tikhonov,
+    TotalVariation,
+    UnsolvableError,
+    certify,
+    iterate,
+    solve,
+    stops,
+)
+from unblur.operators import Blur, Gradient, Mask
 
 BOUNDARIES = ("periodic", "zero", "reflect", "mirror", "nearest", "unknown")
 
@@ -118,3 +146,170 @@ def test_float32_answers_are_certified_in_float64():
     result = solve(single, tol=1e-6, max_iterations=5000)
     assert result.x.dtype == np.float32
     assert 0 <= result.gap < 1e-3 * result.objective
+
+
+RNG = np.random.default_rng(0)
+SHAPE = (8, 8)
+SCENE = np.kron(RNG.uniform(size=(4, 4)), np.ones((2, 2)))
+A = Blur(RNG.uniform(size=(3, 3)) / 4.5, SHAPE, boundary="periodic")
+D = Gradient(A)
+Y = A.apply(SCENE) + 0.05 * RNG.normal(size=SHAPE)
+COUNTS = RNG.poisson(20 * A.apply(SCENE)).astype(float)
+SEEN = RNG.random(SHAPE) < 0.7
+UNEVEN = RNG.uniform(0.1, 2, SHAPE)
+HIGH = np.where(RNG.random(SHAPE) < 0.5, 0.6, 1.0)
+M = np.eye(64).reshape(64, *SHAPE)
+DENSE_A = np.stack([A.apply(e).ravel() for e in M], axis=1)
+DENSE_D = np.stack([D.apply(e).ravel() for e in M], axis=1)
+
+DECLARED = {
+    "total variation": LeastSquares(A, Y) + 0.02 * TotalVariation() + Box(0, 1),
+    "anisotropic, weighted": LeastSquares(A, Y, UNEVEN) + 0.02 * TotalVariation(isotropic=False) + Box(0, 1),
+    "masked": LeastSquares(Mask(SEEN) * A, Mask(SEEN).apply(Y)) + 0.02 * TotalVariation(D) + Box(0, 1),
+    "bounds for each pixel": LeastSquares(A, Y) + 0.02 * TotalVariation() + Box(np.zeros(SHAPE), HIGH, dims=SHAPE),
+    "outliers": LeastAbsolute(A, Y) + 0.05 * TotalVariation() + Box(0, 1),
+    "outliers, anisotropic": LeastAbsolute(A, Y) + 0.05 * TotalVariation(isotropic=False) + Box(0, 1),
+    "Huber": Huber(A, Y, 0.03) + 0.02 * TotalVariation() + Box(0, 1),
+    "Huber, smooth": Huber(A, Y, 0.03) + 0.02 * Tikhonov() + Box(0, 1),
+    "distance": Distance(A, Y) + 0.05 * TotalVariation() + Box(0, 1),
+    "counts": Poisson(20.0 * A, COUNTS) + 0.5 * TotalVariation(D) + Box(0, 2),
+    "counts, smooth": Poisson(20.0 * A, COUNTS, background=2.0) + 0.5 * Tikhonov(D) + Box(0, 2),
+    "counts, weighted": Poisson(20.0 * A, COUNTS, weights=SEEN) + 0.5 * TotalVariation(D) + Box(0, 2),
+    "sparse": LeastSquares(A, Y) + 0.02 * Sparsity() + Box(-1, 1),
+    "sparse, after the box": Box(-1, 1) + LeastSquares(A, Y) + 0.02 * Sparsity(),
+    "quadratic": LeastSquares(A, Y) + 0.1 * Tikhonov() + Box(0, 0.8),
+    "quadratic, each pixel": LeastSquares(A, Y) + 0.1 * Tikhonov() + Box(0.1, HIGH, dims=SHAPE),
+}
+
+
+def reference(name):
+    """Return the optimum, from SciPy's solvers on dense matrices; None where none of them takes the problem."""
+    y = Y.ravel()
+    if name.startswith("quadratic"):
+        low, high = (0, 0.8) if name == "quadratic" else (0.1, HIGH.ravel())
+        K = np.concatenate([DENSE_A, np.sqrt(0.1) * DENSE_D])
+        return lsq_linear(K, np.concatenate([y, np.zeros(128)]), (low, high), method="bvls", tol=1e-14).cost
+    if name == "outliers, anisotropic":
+        # min Σ s + 0.05 Σ t, −s ≤ A x − y ≤ s, −t ≤ D x ≤ t
+        one, two, none = np.eye(64), np.eye(128), np.zeros((128, 64))
+        rows = [[sign * DENSE_A, -one, none.T] for sign in (1, -1)] + [[sign * DENSE_D, none, -two] for sign in (1, -1)]
+        bounds = [(0, 1)] * 64 + [(None, None)] * 192
+        side = np.concatenate([y, -y, np.zeros(256)])
+        costs = np.repeat([0, 1, 0.05], [64, 64, 128])
+        return linprog(costs, np.block(rows), side, bounds=bounds).fun
+    if name in ("Huber, smooth", "counts, smooth"):
+        problem, high = DECLARED[name], 1 if name == "Huber, smooth" else 2
+        found = minimize(
+            lambda x: (problem.terms[0] + problem.terms[1]).objective(x.reshape(SHAPE)),
+            np.full(64, 0.5),
+            jac=lambda x: (problem.terms[0] + problem.terms[1]).gradient(x.reshape(SHAPE)).ravel(),
+            bounds=[(0, high)] * 64,
+            method="L-BFGS-B",
+            options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 10_000},
+        )
+        return found.fun
+    return None
+
+
+def answers(problem, iterations, dtype=np.float64):
+    if dtype != np.float64:
+        problem = problem.with_data(Y.astype(dtype))
+    found = []
+    for algorithm in (SplitBregman(), PrimalDual(), ProximalGradient()):
+        try:
+            found.append(solve(problem, algorithm, tol=1e-9, max_iterations=iterations))
+        except UnsolvableError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_every_algorithm_with_duals_is_certified(name):
+    results = answers(DECLARED[name], 1200)
+    early = answers(DECLARED[name], 30)
+    assert len(results) > 1
+    optimum = reference(name)
+    if optimum is None:
+        optimum = min(r.certificate.objective for r in results)
+    for r in results + early:
+        assert r.certificate.note == ""
+        assert r.gap >= r.certificate.objective - optimum - 1e-7 * optimum
+        assert "gap" in repr(r)
+    for r in results:
+        assert r.gap < 1e-2 * optimum
+    # some of them to more digits
+    assert min(r.gap for r in results) < (1e-3 if name.startswith("outliers") else 1e-4) * optimum
+    # what was not yet known is seen
+    assert min(r.gap for r in early) > 1e-3 * min(r.gap for r in results)
+
+
+@pytest.mark.parametrize(
+    "name", ["total variation", "anisotropic, weighted", "outliers", "Huber", "distance", "sparse", "quadratic"]
+)
+def test_single_precision_is_certified_to_its_digits(name):
+    results, doubles = answers(DECLARED[name], 800, np.float32), answers(DECLARED[name], 800)
+    optimum = min(r.certificate.objective for r in doubles)
+    # after so few iterations absolute values are far from theirs in double precision too
+    digits = 2e-2 if name == "outliers" else 1e-3
+    for r in results:
+        assert r.x.dtype == np.float32
+        assert r.certificate.objective - optimum - 1e-6 * optimum <= r.gap < digits * optimum
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_any_point_is_certified_without_a_solver(name):
+    problem = DECLARED[name]
+    best = min(r.certificate.objective for r in answers(problem, 100))
+    rng = np.random.default_rng(2)
+    for x in (SCENE, rng.uniform(-1, 2, SHAPE), np.full(SHAPE, 0.5)):
+        certificate = certify(problem, x)
+        assert certificate.objective - certificate.gap <= best
+
+
+@pytest.mark.parametrize(
+    ("problem", "algorithm", "why"),
+    [
+        (LeastSquares(A, Y) + 0.02 * TotalVariation(), SplitBregman(), "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * TotalVariation() + Nonnegative(), PrimalDual(), "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * Tikhonov() + Box(0, np.where(SEEN, 1, np.inf), dims=SHAPE), None, "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * Tikhonov(), CG(), "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * Tikhonov(), LSQR(), "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * Tikhonov(), Direct(), "x has no finite bounds"),
+        (LeastSquares(A, Y) + 0.02 * Tikhonov(), LBFGS(), "x has no finite bounds"),
+        (Poisson(20.0 * A, COUNTS) + Nonnegative(), RichardsonLucy(), "x has no finite bounds"),
+        (LeastSquares(A, Y + 0j) + 0.02 * Tikhonov(), None, "x is complex"),
+        (LeastSquares(A, Y) + 0.02 * Sparsity(D, power=0.5) + Box(0, 1), SplitBregman(), "Sparsity is not convex"),
+        (LeastSquares(A, Y) + Denoiser(lambda z, sigma: z), PlugAndPlay(), "Denoiser is not convex"),
+        (
+            Smooth(lambda z: float(np.sum(np.cosh(z - Y))), lambda z: np.sinh(z - Y), data=Y) + Box(0, 1),
+            ProximalGradient(),
+            "Smooth has no conjugate",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
+)
+def test_why_there_is_no_gap_stands_in_the_result(problem, algorithm, why):
+    result = solve(problem, algorithm, max_iterations=20)
+    # before it was asked for, and after
+    for _ in range(2):
+        assert f"no gap: {why}" in repr(result)
+        assert np.isnan(result.gap)
+    assert result.certificate.note.startswith(why)
+
+
+def test_the_gap_stands_in_the_result_once_it_is_known():
+    result = solve(DECLARED["total variation"], tol=1e-6)
+    assert "gap" not in repr(result)
+    assert f"gap {result.gap:.2g}" in repr(result)
+
+
+@pytest.mark.parametrize("algorithm", [SplitBregman(), PrimalDual()], ids=lambda a: type(a).__name__)
+def test_a_run_may_end_by_its_gap(algorithm):
+    problem = DECLARED["total variation"]
+    result = solve(problem, algorithm, tol=0, max_iterations=5000, stops=[stops.gap_below(problem, 1e-5)])
+    assert result.status.name == "certified"
+    assert result.gap <= 1e-5 * result.certificate.objective
+
+
+def test_one_term_is_a_problem():
+    assert np.isnan(certify(LeastSquares(np.eye(2), np.ones(2)), np.zeros(2)).gap)

@@ -219,7 +219,7 @@ def test_float32_all_the_way_and_nothing_of_the_users_is_changed(scene):
         states = iterate(problem, PrimalDual(), x0)
         next(states)
         state = next(states)
-        assert {a.dtype for a in (state.x, state.relaxed, *(d.u for d in state.duals))} == {np.dtype(np.float32)}
+        assert {a.dtype for a in (state.x, state.relaxed, *(d.u for d in state.behind))} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(y, kept)
     np.testing.assert_array_equal(x0, kept)
 
