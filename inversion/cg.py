@@ -31,6 +31,10 @@ class CGState:
     scale: float  #: ‖Σ w AᴴW b‖
     residual: float  #: ‖s‖ / ‖Σ w AᴴW b‖
 
+    def strict_residual(self) -> float:
+        """Return ‖s‖ / Σ ‖A‖ ‖r‖, both made anew."""
+        return self.system.strict_residual(self.x, self.q, self.residual, self.scale)
+
 
 @dataclass(frozen=True)
 class CG:

@@ -153,7 +153,7 @@ class Differentiable:
         if fallen:
             # all the way to the edge of where the objective is finite
             return low
-        return math.nan if math.isnan(at.value + slope_t) else None
+        return None if at.value == math.inf or math.isfinite(at.value + slope_t) else math.nan
 
 
 class Hessian:

@@ -302,7 +302,7 @@ def _check_operators(problem: Problem) -> None:
 def _limit_reached(limit: int, tol: float, residual: float) -> Status:
     if tol == 0:
         return Status("iterations done", f"all {limit} iterations that were asked for were run", True)
-    left = "above tol" if residual > tol else "but the objective still falls by more than 10 tol"
+    left = "above tol" if residual > tol else "but the objective has not settled"
     return Status(
         "iteration limit",
         f"after {limit} iterations the relative residual is {residual:.2e}, {left}; raise max_iterations, or tol from {tol:g}",

@@ -36,6 +36,10 @@ class LSQRState:
     x_norm: float = 0.0  #: ‖x‖
     directions: float = 0.0  #: Σ ‖w‖²/ρ², an estimate of ‖S⁺‖²
 
+    def strict_residual(self) -> float:
+        """Return ‖Sᴴr‖ / Σ ‖A‖ ‖w W (b − A x)‖."""
+        return self.system.strict_residual(self.x, self.system.data_work, self.residual, self.scale)
+
 
 @dataclass(frozen=True)
 class LSQR:

@@ -271,6 +271,9 @@ def _sensitivity(data: tuple[Term, ...], problem: Problem) -> tuple[Any, float, 
     total: Any = sum(t.weight * t.A.apply_adjoint(_weights(t, problem).astype(np.float64)) for t in data)
     eps = 100 * float(np.finfo(problem.dtype).eps)
     rounding = eps * float(np.abs(total).max())
+    if math.isinf(rounding):
+        # nothing is less than what is not known
+        rounding = math.nan
     point = problem.xp.zeros(problem.dims, np.float64)
     point[tuple(n // 2 for n in problem.dims)] = 1
     images = [t.A.apply(point) for t in data]

@@ -33,6 +33,7 @@ class SplitBregmanState:
     splits: list[Split]
     update: ExactUpdate | InnerCG  #: solves for x
     iteration: int = 0
+    disturbed: bool = False  #: whether penalties have just changed, and with them where the iteration goes
     residual: float = float("inf")  #: of K x from v, or of the forces on x; see the notes
 
     def duals(self) -> dict[int, Any]:
@@ -159,7 +160,8 @@ class SplitBregman:
         state.update.advance(state.x, self.relaxation, measure=balance)
         state.residual = _residual(state)
         factors = [_imbalance(s, self.relaxation) for s in state.splits] if balance else []
-        if any(f != 1 for f in factors):
+        state.disturbed = any(f != 1 for f in factors)
+        if state.disturbed:
             state.update.release()
             for s, factor in zip(state.splits, factors, strict=True):
                 s.reweigh(factor)
@@ -274,8 +276,6 @@ def _keep_quadratic(problem: Problem) -> tuple[list[Term], list[Split]]:
     """Return the quadratic terms, for an inexact x-update, and all others, split off."""
     kept = [t for t in problem.terms if t.weight > 0 and capability(t.functional, "quadratic")]
     splits = [
-        Split(i, t, t.operator, None)  # type: ignore[arg-type]
-        for i, t in enumerate(problem.terms)
-        if t.weight > 0 and not capability(t.functional, "quadratic")
+        Split(i, t, t.A, None) for i, t in enumerate(problem.terms) if t.weight > 0 and not capability(t.functional, "quadratic")
     ]
     return kept, splits

@@ -67,19 +67,25 @@ def converged(problem: Problem, tol: float) -> Stop:
     that part of their sizes; see `unblur.inversion.optimality`. And the objective F has settled: with k' the iteration in which
     the residual was first below 2 tol, or that of the last look, and k this one,
 
-    .. math:: \frac{k'}{k - k'} \, |F(x_{k'}) - F(x_k)| \le 10 \, \mathrm{tol} \, \max\big(|F(x_k)|, \mathrm{tol}^2 F(0)\big).
+    .. math::
+        \frac{k'}{k - k'} \, |F(x_{k'}) - F(x_k)| \le 10 \, \mathrm{tol} \,
+        \max\big(|F(x_k)|, \min(\mathrm{tol}^2, 10^{-8}) F(0)\big).
 
-    The left side is what F would still fall by if it fell as 1/k; what converges faster is nearer. An evaluation of F at k' and
-    one at k, and another each time that a tenth more iterations have been run. The residual alone decides where it is a rounding
+    The left side is what F would still fall by if it fell as 1/k; what converges faster is nearer. In the next iteration F must
+    not have changed by more than the right side either, lest it went up and down between. An evaluation of F at k', at k and
+    k + 1, and others each time that a tenth more iterations have been run. The residual alone decides where it is a rounding
     error, where F is infinite by a constraint behind an operator, which x meets in the limit only, and where the state says
     ``other_objective``, as it is not the problem's own that is minimised. Where another term is infinite it is no success.
+
+    Where a state says ``disturbed``, looks before that do not count, as the objective may rise and fall for a while. Where it
+    has a method ``strict_residual``, of what its `residual` is too cheap to see, that must be `tol` or less too.
     """
     tol = read_number(tol, "tol", least=0)
     return PerRun(lambda: _converged(problem, tol))
 
 
 def _converged(problem: Problem, tol: float) -> Stop:
-    iteration, then, before = 0, 0, math.nan
+    iteration, then, before, estimate = 0, 0, math.nan, math.nan
     least: float | None = None
 
     def settled(fall: float, now: float) -> bool:
@@ -89,34 +95,42 @@ def _converged(problem: Problem, tol: float) -> Stop:
         if least is None:
             # where the data are met exactly there is nothing to be a part of
             whole = problem.objective(problem.xp.zeros(problem.dims, problem.dtype))
-            least = tol**2 * abs(whole) if math.isfinite(whole) else 0.0
+            least = min(tol**2, 1e-8) * abs(whole) if math.isfinite(whole) else 0.0
         return fall <= 10 * tol * least
 
+    def strict(state: Any) -> bool:
+        return not hasattr(state, "strict_residual") or state.strict_residual() <= tol
+
     def stop(state: Any) -> Status | None:
-        nonlocal iteration, then, before
+        nonlocal iteration, then, before, estimate
         iteration += 1
+        if getattr(state, "disturbed", False):
+            then = 0
         if tol == 0 or not state.residual <= 2 * tol:
             return None
         words = f"the relative residual {state.residual:.2e} is within tol = {tol:g}"
         rounding = 100 * float(np.finfo(real_dtype(problem.dtype)).eps)
-        if state.residual <= (tol if getattr(state, "other_objective", False) else min(tol, rounding)):
+        if state.residual <= (tol if getattr(state, "other_objective", False) else min(tol, rounding)) and strict(state):
             return Status("converged", words, True)
-        if then and (state.residual > tol or iteration < 1.1 * then):
+        last, estimated, estimate = then, estimate, math.nan
+        again = not math.isnan(estimated)
+        if last and not again and (state.residual > tol or iteration < 1.1 * last):
             return None
         now = problem.objective(problem.feasible(state.x))
-        last, was, then, before = then, before, iteration, now
+        was, then, before = before, iteration, now
         if math.isnan(now):
             return NOT_FINITE
-        if state.residual > tol:
+        if state.residual > tol or not strict(state):
             return None
         if not math.isfinite(now):
             return _infinite(problem, problem.feasible(state.x), words)
         if not last:
             return None
+        if again and settled(abs(was - now), now):
+            return Status("converged", f"{words}, and the objective may fall by {estimated:.0e} more, as it went lately", True)
         fall = abs(was - now) * last / (iteration - last)
-        if not settled(fall, now):
-            return None
-        return Status("converged", f"{words}, and the objective may fall by {fall:.0e} more, as it went lately", True)
+        estimate = fall if not again and settled(fall, now) else math.nan
+        return None
 
     return stop
 
