@@ -146,7 +146,7 @@ plugged = Smooth(lambda x: by_autograd(x)[0], lambda x: by_autograd(x)[1], data=
 
 def unblur_newton(problem):
     """Ten steps of unblur's Newton-CG; return the same."""
-    record = Record({"loss": lambda state: state.value})
+    record = Record({"loss": lambda state: state.at.value})
     algorithm = NewtonCG(max_inner_iterations=20)
     result = solve(problem, algorithm, x0=start, tol=0, max_iterations=BUDGET, callbacks=[record])
     return result.x, [declared.objective(start), *result.history["loss"]], result.seconds

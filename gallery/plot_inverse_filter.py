@@ -316,10 +316,11 @@ figure.suptitle("What becomes of values that the file cannot hold")
 # What unblur does with the same data
 # -----------------------------------
 # The same 8-bit pictures, made with the same :math:`\varepsilon`. ``unblur.wiener`` divides only as far as the noise allows,
-# and ``unblur.restore`` also knows that photographs have edges; neither needs an :math:`\varepsilon`, since both find the
-# noise from the picture and know that 8 bits round. A blur as strong as the Gaussian's converges slowly, hence the smaller
-# ``tol``. What it has taken is gone, and no honest method shows it. But nothing is ruined, and after the line of 31 the
-# photograph is back. The line across the picture is left out: there is nothing in its file to restore.
+# and ``unblur.restore`` also knows that photographs have edges; neither needs an :math:`\varepsilon`. All the noise that
+# there is comes of rounding to 8 bits, 1/√12 of a level, and ``unblur.restore`` is told so. A blur as strong as the
+# Gaussian's converges slowly, hence the smaller ``tol``. What it has taken is gone, and no honest method shows it. But nothing
+# is ruined, and after the line of 31 the photograph is back. The line across the picture is left out: there is nothing in its
+# file to restore.
 
 middle = size // 2
 cut = {"Gaussian, r = 1000": slice(middle - 100, middle + 101), "line of 31": slice(middle - 15, middle + 16)}
@@ -334,7 +335,7 @@ for name, window in cut.items():
     restored[name, "wiener"] = unblur.wiener(photograph, psf)
     table.append((name, "unblur.wiener", psnr(restored[name, "wiener"] / 255), perf_counter() - start))
     start = perf_counter()
-    restored[name, "restore"] = unblur.restore(photograph, psf, tol=1e-4).image
+    restored[name, "restore"] = unblur.restore(photograph, psf, sigma=1 / (255 * np.sqrt(12)), tol=1e-4).image
     table.append((name, "unblur.restore", psnr(restored[name, "restore"] / 255), perf_counter() - start))
     table.insert(-3, (name, "blurred, uint8", psnr(photograph / 255), 0.0))
 

@@ -15,8 +15,8 @@ from .weights import Rule
 
 #: a residual is taken for white up to this unevenness, and five times its spread more
 _EVEN = 1.03
-#: and plain validation for right where it is within this of the coloured one, and no further than that below the whitest
-_BESIDE, _BELOW = np.log(2.5), np.log(4.0)
+#: and plain validation for right where it is no further than by this below the whitest
+_BELOW = np.log(4.0)
 _PLAIN = GCV(guard=False)
 
 
@@ -26,10 +26,10 @@ class ColouredGCV(Rule):
 
     .. math:: \min_f \; \frac{N \sum_k |\hat r_k|^2 / n_k}{(N - \mathrm{df}_f)^2}, \qquad r = A x_f - y
 
-    which is `GCV` of data whose noise was made white. Where plain `GCV` leaves a white residual and agrees, it is followed.
-    Where it does not, the larger of this factor and `Whiteness`'s is taken, and a warning says so: one of the two was near
-    the best on JPEGs, denoised, demosaiced, smoothed and enlarged pictures and on counts of photons, and none above it by
-    much, while too small a factor ruins a picture.
+    which is `GCV` of data whose noise was made white. Where plain `GCV` leaves a white residual and is not far below
+    `Whiteness`, it is followed. Where it does not, the larger of this factor and `Whiteness`'s is taken, and a warning says
+    so: one of the two was near the best on JPEGs, denoised, demosaiced, smoothed and enlarged pictures and on counts of
+    photons, and none above it by much, while too small a factor ruins a picture.
 
     Parameters
     ----------
@@ -84,21 +84,20 @@ class ColouredGCV(Rule):
     def find(self, search: Search, sigma: float) -> Found:
         """Return the factor, and what speaks against plain cross-validation."""
         plain = search.minimise(lambda fit: _PLAIN.figure(fit, sigma))
-        coloured = search.minimise(lambda fit: self.figure(fit, sigma))
         whitest = search.minimise(lambda fit: fit.whiteness)
         fit = search.nearest(plain.factor)
         uneven = fit.whiteness / 2 * (1 - fit.freedom / fit.samples)
-        seen = ""
         if uneven > _EVEN + 5 * np.sqrt(2 / fit.samples):
             seen = f"what it leaves is {uneven:.2g} times as uneven as white noise"
-        elif abs(np.log(plain.factor / coloured.factor)) > _BESIDE or np.log(whitest.factor / plain.factor) > _BELOW:
-            seen = "other rules contradict it"
-        if not seen:
+        elif np.log(whitest.factor / plain.factor) > _BELOW:
+            seen = f"{whitest.factor:.3g} leaves something whiter"
+        else:
             return plain
+        coloured = search.minimise(lambda fit: self.figure(fit, sigma))
         factor = max(coloured.factor, whitest.factor)
         return Found(
             factor,
-            doubt=f"the noise is not white, or the PSF does not fit: cross-validation chose {plain.factor:.3g}, but {seen}. "
-            f"{factor:.3g} was taken, which rather smooths too much; was the picture compressed, denoised, resized or sharpened "
-            "after it was blurred, start from what it was before",
+            doubt=f"the noise is not white, or the PSF does not fit: cross-validation chose {plain.factor:.3g}, but {seen}; "
+            f"{factor:.3g} was taken, which may smooth too much. Start from the picture as it was before it was compressed, "
+            "denoised, resized or sharpened, if it was, and check the PSF",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +24,7 @@ from .status import Status
 from .stops import NOT_FINITE, Stop, converged, diverging, not_finite, stalled
 from .terms import Term
 from .weight_choice import choose, recall
-from .weights import Rule
+from .weights import Rule, UnreliableWeightWarning
 
 Callback = Callable[[Any], Mapping[str, float] | None]
 
@@ -172,6 +173,9 @@ def run(
     choice = None
     if weight is not None:
         choice = choose(weight, plan, x0) if resume is None else recall(weight, plan, resume)
+        if choice.doubt:
+            # the caller of `solve` or `Plan.solve`
+            warnings.warn(choice.doubt, UnreliableWeightWarning, stacklevel=3)
     if choice is not None:
         plan, problem, x0 = choice.plan, choice.plan.problem, choice.x0
     run = Run(problem, algorithm, algorithm.start(problem, x0), limit, {"residual": [], "seconds": []}, choice=choice)

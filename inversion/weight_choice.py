@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from .weight_guess import first_guess
 from .weight_sampling import SampledFits
 from .weight_search import Curve, Search
 from .weight_spectral import SpectralFits, diagonalising
-from .weights import Rule, UnreliableWeightWarning
+from .weights import Rule
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Choice:
     weight : float
         The factor.
     curve : Curve
+    doubt : str
+        Why the factor should not be trusted unseen; empty where nothing speaks against it.
     """
 
     rule: Rule
@@ -46,6 +47,7 @@ class Choice:
     x0: Any
     weight: float
     curve: Curve
+    doubt: str = ""
 
 
 def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
@@ -58,11 +60,6 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
         Of the problem with its priors as they are; their relative weights are kept.
     x0 : array of the problem's `dims`, optional
         Where to start solving, if that has to be.
-
-    Warns
-    -----
-    UnreliableWeightWarning
-        If the rule's factor should not be trusted unseen.
 
     Raises
     ------
@@ -89,15 +86,13 @@ def choose(rule: Rule, given: Plan, x0: Any = None) -> Choice:
         sigma = estimate_sigma(data.offset, image_axes(data.operator), counted)
     search = Search(_fits(rule, given, priors, x0, sigma), first_guess(problem, priors, sigma))
     found = rule.find(search, sigma)
-    if found.doubt:
-        # the caller of `solve` or `Plan.solve`, by way of `run`
-        warnings.warn(found.doubt, UnreliableWeightWarning, stacklevel=4)
     return Choice(
         rule=rule,
         plan=plan(rescaled(found.factor, problem), given.algorithm),
         x0=x0 if search.fits.x is None else search.fits.x,
         weight=found.factor,
         curve=rule.curve(search, sigma),
+        doubt=found.doubt,
     )
 
 

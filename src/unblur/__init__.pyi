@@ -7,6 +7,9 @@ from .classical import inverse_filter as inverse_filter
 from .classical import wiener as wiener
 from .operators import get_workers as get_workers
 from .operators import set_workers as set_workers
+from .reliability import UnfinishedRestorationWarning as UnfinishedRestorationWarning
+from .reliability import UnreliableRestorationWarning as UnreliableRestorationWarning
+from .reliability import UnusualPSFWarning as UnusualPSFWarning
 from .restoration import Restoration as Restoration
 from .restoration import deblur as deblur
 from .restoration import restore as restore

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from unblur.inversion import Direct, LeastSquares, Tikhonov, solve
-from unblur.inversion.noise import estimate_sigma
-from unblur.operators import Blur, Fourier, Identity, symbol
+from unblur.inversion import estimate_sigma
+from unblur.inversion.noise_colour import frequencies
+from unblur.operators import Blur, Fourier, symbol
+from unblur.operators._arguments import read_number
 
-from .intensity import from_working, rounding_sigma, to_working
-from .restoration import read_image_axes, read_psf
-from .weights import signal_to_noise
+from .missing import filled
+from .observation import Observation, observe
+from .weights import noise_spectrum
 
 
-def inverse_filter(image: Any, psf: Any, *, floor: float = 0.1, axes: int | Sequence[int] | None = None) -> Any:
+def inverse_filter(
+    image: ArrayLike, psf: ArrayLike, *, floor: float = 0.1, axes: int | Sequence[int] | None = None
+) -> NDArray[Any]:
     r"""Divide by the PSF's spectrum where that is not small, and leave out the rest.
 
     .. math:: \hat x = \hat y / \hat h \;\text{ where } |\hat h| > \text{floor} \cdot \max |\hat h|, \quad 0 \text{ elsewhere}
@@ -48,28 +52,27 @@ def inverse_filter(image: Any, psf: Any, *, floor: float = 0.1, axes: int | Sequ
     >>> unblur.inverse_filter(image, unblur.psf.disk(2)).dtype
     dtype('float32')
     """
-    if not 0 <= floor < 1:
-        raise ValueError(f"floor is {floor!r}; give a number from 0 to below 1")
-    A, K, y = _periodic(image, psf, axes)
-    transform = Fourier(K.dims, K.axes)
-    h = symbol(K, transform)
+    read_number(floor, "floor", least=0, below=1)
+    seen, A, transform, h, y = _spectra(image, psf, axes)
     keep = np.abs(h) > floor * np.abs(h).max()
     inverse = np.where(keep, 1 / np.where(keep, h, 1), 0)
-    x = transform.inverse(transform.forward(A.extend(y)) * inverse.astype(np.result_type(y.dtype, np.complex64)))
-    return from_working(A.crop(x), np.asarray(image).dtype)
+    return _filtered(seen, A, transform, inverse, y)
 
 
-def wiener(image: Any, psf: Any, *, snr: float | None = None, axes: int | Sequence[int] | None = None) -> Any:
-    r"""Apply the Wiener filter for a white image in white noise.
+def wiener(
+    image: ArrayLike, psf: ArrayLike, *, snr: float | None = None, axes: int | Sequence[int] | None = None
+) -> NDArray[Any]:
+    r"""Apply the Wiener filter.
 
-    .. math:: \hat x = \frac{\hat h^*}{|\hat h|^2 + 1 / \mathrm{SNR}} \, \hat y
+    .. math:: \hat x = \frac{\hat h^*}{|\hat h|^2 + N / P} \, \hat y
 
     Parameters
     ----------
     image, psf, axes
-        As for `unblur.restore`.
+        As for `unblur.restore`; no sample may be missing.
     snr : float, optional
-        The signal-to-noise ratio, a ratio of variances; by default estimated from the image.
+        P/N, the ratio of variances of a white image and white noise. By default P is the power law that fits the image's
+        spectrum best, and N the noise that is found in it.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def wiener(image: Any, psf: Any, *, snr: float | None = None, axes: int | Sequen
     Raises
     ------
     ValueError, TypeError
-        As `unblur.restore`; and if `snr` is not above 0.
+        As `unblur.restore`; if `snr` is not above 0; and if samples are masked or NaN.
 
     Notes
     -----
@@ -95,22 +98,42 @@ def wiener(image: Any, psf: Any, *, snr: float | None = None, axes: int | Sequen
     >>> unblur.wiener(image, unblur.psf.disk(2), snr=100).round(6).max()
     np.float64(0.5)
     """
-    if snr is not None and not (np.isfinite(snr) and snr > 0):
-        raise ValueError(f"snr is {snr!r}; give a finite number above 0, or None to have it estimated")
-    A, K, y = _periodic(image, psf, axes)
-    if snr is None:
-        sigma = max(estimate_sigma(y, A.axes), rounding_sigma(np.asarray(image).dtype))
-        snr = signal_to_noise(y, sigma, A.axes)
-    mean = y.mean()
-    problem = LeastSquares(K, A.extend(y - mean)) + Tikhonov(Identity(K.dims)) * (1 / snr)
-    x = solve(problem, Direct()).x + mean
-    return from_working(A.crop(x), np.asarray(image).dtype)
+    if snr is not None:
+        read_number(snr, "snr", above=0, remedy=", or None to have it found")
+    seen, A, transform, h, y = _spectra(image, psf, axes)
+    ratio = _noise_to_signal(seen, A, y) if snr is None else np.asarray(1 / snr)
+    return _filtered(seen, A, transform, np.conj(h) / (np.abs(h) ** 2 + ratio), y)
 
 
-def _periodic(image: Any, psf: Any, axes: int | Sequence[int] | None) -> tuple[Blur, Blur, Any]:
-    """Return the blur of the image, its periodic part on the larger grid, and the image in floating point."""
-    y = to_working(image)
-    axes = read_image_axes(axes, y, np.ndim(psf))
-    h = read_psf(psf, tuple(y.shape[a] for a in axes))
-    A = Blur(h, y.shape, boundary="unknown", axes=axes)
-    return A, Blur(h, A.dims, boundary="periodic", axes=axes), y
+def _noise_to_signal(seen: Observation, A: Blur, y: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return N / P on the half spectrum of A's grid."""
+    if np.ptp(y) == 0:
+        return np.asarray(0.0)
+    spectrum = noise_spectrum(seen, y)
+    # the larger of two that see different bands: what was taken out of the one would be amplified in the other
+    noise = max(spectrum.sigma, estimate_sigma(y, seen.axes), seen.rounding) ** 2
+    rho = frequencies(tuple(A.dims[a] for a in A.axes))
+    rho[(0,) * rho.ndim] = 1 / max(A.dims)
+    ratio = noise / spectrum.signal * rho**spectrum.slope
+    return np.expand_dims(ratio, tuple(a for a in range(y.ndim) if a not in A.axes))
+
+
+def _spectra(
+    image: ArrayLike, psf: ArrayLike, axes: int | Sequence[int] | None
+) -> tuple[Observation, Blur, Fourier, NDArray[np.complexfloating], NDArray[np.floating]]:
+    """Return what was observed, its blur, the transform on the larger grid, the PSF's spectrum, and the image without holes."""
+    seen = observe(image, psf, axes)
+    if "masked" in seen.missing:
+        raise ValueError("image holds NaN or masked samples, which a filter cannot do without; use unblur.restore, which can")
+    A = Blur(seen.psf, seen.y.shape, boundary="unknown", axes=seen.axes)
+    K = Blur(seen.psf, A.dims, boundary="periodic", axes=seen.axes)
+    transform = Fourier(K.dims, K.axes)
+    return seen, A, transform, symbol(K, transform), filled(seen.y, seen.known, seen.axes)
+
+
+def _filtered(seen: Observation, A: Blur, transform: Fourier, response: NDArray[Any], y: NDArray[np.floating]) -> NDArray[Any]:
+    """Return the image filtered on the larger grid, its mean as it was."""
+    mean = y.mean(dtype=np.float64)
+    spectrum = transform.forward(A.extend(y - y.dtype.type(mean)))
+    x = A.crop(transform.inverse(spectrum * response.astype(np.result_type(y.dtype, np.complex64))))
+    return seen.to_given(x + x.dtype.type(mean))

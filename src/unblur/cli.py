@@ -254,10 +254,10 @@ def _check_number(number: float | None, name: str) -> None:
 
 
 def _read_psf(spec: str, picture: Any) -> Any:
-    from . import psfspec, restoration
+    from . import kernel, psfspec
 
     with Argument("--psf"):
-        return restoration.read_psf(psfspec.parse(spec), picture.pixels.shape[:2])
+        return kernel.read_psf(psfspec.parse(spec), picture.pixels.shape[:2])
 
 
 def _read_weight(text: str) -> float | None:

@@ -104,10 +104,9 @@ def restore_all(scene: Scene) -> tuple[list[Row], dict[str, Any], Restoration]:
 def course(scene: Scene, restoration: Restoration, iterations: int = 80) -> tuple[Any, Any]:
     """Return the objective and the PSNR after each of so many iterations."""
     plan = restoration.result.plan
-    crop = plan.problem.operator.crop
     figures = {
         "objective": lambda state: plan.problem.objective(state.x),
-        "psnr": lambda state: _psnr(scene.sharp, crop(state.x)),
+        "psnr": lambda state: _psnr(scene.sharp, restoration.to_image(state.x)),
     }
     history = plan.solve(tol=0, max_iterations=iterations, callbacks=[Record(figures)]).history
     return history["objective"], history["psnr"]

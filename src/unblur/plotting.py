@@ -14,7 +14,7 @@ from unblur.inversion.atomic import write_whole
 from unblur.inversion.plotting import plot_history
 
 from .files import check_output
-from .intensity import to_working
+from .intensity import read_samples
 
 if TYPE_CHECKING:
     from .restoration import Restoration
@@ -25,11 +25,14 @@ def draw_report(restoration: Restoration) -> Figure:
     result = restoration.result
     figure = Figure(figsize=(12, 9), layout="constrained")
     panels = figure.subplots(2, 2, height_ratios=(3, 2))
-    before, after = (to_working(image) for image in (restoration.blurred, restoration.image))
+    before, after = (read_samples(image)[0] for image in (restoration.blurred, restoration.image))
     limits = (float(before.min()), float(before.max()))
     show_image(panels[0, 0], before, "blurred", limits)
     show_image(panels[0, 1], after, f"restored, {restoration.prior}, weight {restoration.weight:.3g}", limits)
-    psf = panels[1, 0].imshow(_plane(restoration.psf), cmap="viridis", interpolation="nearest")
+    h = restoration.psf
+    # one for each colour: their mean
+    one = h.mean(axis=-1) if h.ndim == 3 and h.shape[-1] == 3 else h
+    psf = panels[1, 0].imshow(_plane(one), cmap="viridis", interpolation="nearest")
     figure.colorbar(psf, ax=panels[1, 0])
     panels[1, 0].set_title(f"PSF, {'×'.join(map(str, restoration.psf.shape))}")
     plot_history({"residual": result.history["residual"]}, panels[1, 1])

@@ -13,6 +13,8 @@ import numpy as np
 # Scan lines through each row of samples. The area inside a line is exact, that between lines a midpoint sum; an even
 # number keeps lines off the samples' edges and middles, where outlines of whole and half sizes lie.
 _LINES = 64
+# more samples are a mistake in the unit, and no longer a PSF
+_MOST = 1 << 26
 
 
 def gaussian(sigma: float | Sequence[float], *, ndim: int = 2, truncate: float = 4.0) -> Any:
@@ -49,9 +51,10 @@ def gaussian(sigma: float | Sequence[float], *, ndim: int = 2, truncate: float =
     """
     sigmas = [_positive(s, "sigma") for s in (sigma if np.iterable(sigma) else [sigma] * ndim)]
     _positive(truncate, "truncate")
+    radii = [int(min(truncate * s + 0.5, 1e9)) for s in sigmas]
+    _refuse_large([2 * radius + 1 for radius in radii], f"sigma is {sigma!r}")
     h = np.ones(())
-    for s in sigmas:
-        radius = int(truncate * s + 0.5)
+    for s, radius in zip(sigmas, radii, strict=True):
         k = np.arange(-radius, radius + 1)
         h = np.multiply.outer(h, np.exp(-0.5 * (k / s) ** 2))
     return h / h.sum()
@@ -113,6 +116,7 @@ def motion(length: float, angle: float = 0.0) -> Any:
         return low, high
 
     extent = half * np.abs(along) + 0.5 * np.abs(across)
+    _refuse_large([2 * _reach(e) + 1 for e in extent[::-1]], f"length is {length!r}")
     h = _covered(chord, extent[0], extent[1])
     # rows go down while the angle goes up
     return np.ascontiguousarray((h.T if flat else h)[::-1])
@@ -144,6 +148,7 @@ def disk(radius: float) -> Any:
     (11, 11)
     """
     _positive(radius, "radius")
+    _refuse_large([2 * _reach(radius) + 1] * 2, f"radius is {radius!r}")
 
     def chord(y: Any) -> tuple[Any, Any]:
         half = np.sqrt(np.maximum(radius**2 - y**2, 0))
@@ -154,14 +159,28 @@ def disk(radius: float) -> Any:
 
 def _covered(chord: Callable[[Any], tuple[Any, Any]], extent_x: float, extent_y: float) -> Any:
     """Return the share of each sample that a shape covers; `chord(y)` gives its ends in x at height y."""
-    columns, rows = (int(np.ceil(round(extent, 9) - 0.5)) for extent in (extent_x, extent_y))
+    columns, rows = _reach(extent_x), _reach(extent_y)
     lines = (np.arange(_LINES) + 0.5) / _LINES - 0.5
-    y = np.arange(-rows, rows + 1)[:, None, None] + lines[:, None]
     x = np.arange(-columns, columns + 1)
-    low, high = chord(y)
-    inside = np.minimum(high, x + 0.5) - np.maximum(low, x - 0.5)
-    h = np.clip(inside, 0, 1).mean(axis=1)
+    h = np.empty((2 * rows + 1, 2 * columns + 1))
+    for row, y in enumerate(range(-rows, rows + 1)):
+        low, high = chord(y + lines[:, None])
+        inside = np.minimum(high, x + 0.5) - np.maximum(low, x - 0.5)
+        h[row] = np.clip(inside, 0, 1).mean(axis=0)
     return h / h.sum()
+
+
+def _reach(extent: float) -> int:
+    """Return how many samples on either side of the middle one a shape of this extent meets."""
+    return int(np.ceil(round(min(extent, 1e9), 9) - 0.5))
+
+
+def _refuse_large(shape: Sequence[int], what: str) -> None:
+    """Refuse a PSF before it is made."""
+    if np.prod(shape, dtype=float) > _MOST:
+        raise ValueError(
+            f"{what}, which makes a PSF of {'×'.join(map(str, shape))} samples; give its size in samples, a smaller one"
+        )
 
 
 def _positive(value: float, name: str) -> float:

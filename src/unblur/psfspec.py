@@ -68,7 +68,7 @@ def _example(kind: str) -> str:
 def _from_file(name: str) -> Any:
     from . import files
     from .intensity import to_working
-    from .restoration import read_psf
+    from .kernel import read_psf
 
     if not name:
         raise ValueError("file names no file; write it as in file:psf.png")

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from unblur.inversion import Box, LeastSquares, Result, Tikhonov, TotalVariation, solve
 from unblur.inversion.driver import Callback
-from unblur.inversion.noise import estimate_sigma
 from unblur.operators import Blur
-from unblur.operators._arguments import read_axes, read_choice
+from unblur.operators._arguments import read_choice, read_number
 
-from .intensity import from_working, rounding_sigma, to_working
-from .weights import tikhonov_weight, total_variation_weight
+from .intensity import rounding_sigma
+from .observation import Observation, observe
+from .reliability import UnfinishedRestorationWarning, UnreliableRestorationWarning
+from .weights import Weighting, tikhonov_weight, total_variation_weight, weigh
 
-# prior: its term, and the rule for its weight
-_PRIORS: dict[str, tuple[Callable[[], Any], Callable[[Any, float, tuple[int, ...]], float]]] = {
-    "tv": (TotalVariation, total_variation_weight),
-    "tikhonov": (Tikhonov, tikhonov_weight),
-}
+if TYPE_CHECKING:
+    from .plotting import Figure
+
+# prior: its term, the formula for its weight, and how that grows with the unit of the image
+_PRIORS = {"tv": (TotalVariation, total_variation_weight, 1), "tikhonov": (Tikhonov, tikhonov_weight, 0)}
 PRIORS = tuple(_PRIORS)
+#: noise of more than this share of the image's range leaves nothing to be restored
+_ABSURD = 2.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,25 +42,38 @@ class Restoration:
     blurred : array
         The image that was given.
     psf : array
-        The PSF, normalised to sum 1.
+        The PSF, normalised to sum 1, without empty margins.
     prior : str
     weight : float
         The prior's weight.
     sigma : float or None
         The noise that the weight was chosen for; None where the weight was given.
     result : unblur.inversion.Result
-        The answer of the solver, with its history, in the units that were computed with.
+        The answer of the solver, with its history; x is in units of the image's range, from its median, see `to_image`.
+    warnings : tuple of str
+        What speaks against the answer, in words.
+    missing : dict of str to int
+        How many samples were left out, by the reason: masked, saturated, defective.
     """
 
-    image: Any
-    blurred: Any
-    psf: Any
+    image: NDArray[Any]
+    blurred: NDArray[Any]
+    psf: NDArray[np.floating]
     prior: str
     weight: float
     sigma: float | None
     result: Result
+    warnings: tuple[str, ...] = ()
+    missing: dict[str, int] = field(default_factory=dict)
+    offset: float = 0.0
+    scale: float = 1.0
 
-    def report(self, path: Any = None) -> Any:
+    def to_image(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return an x of the solver's, such as a callback sees it, as an image in floating point, integers as shares of 1."""
+        crop = self.result.plan.problem.operator.crop
+        return np.asarray(crop(x) * x.dtype.type(self.scale) + x.dtype.type(self.offset))
+
+    def report(self, path: str | Path | None = None) -> Figure:
         """Draw the image before and after, the PSF and the course of the iterations.
 
         Parameters
@@ -75,17 +94,20 @@ class Restoration:
 
     def __repr__(self) -> str:
         noise = "" if self.sigma is None else f" for noise of {self.sigma:.3g}"
-        return f"Restoration(prior {self.prior}, weight {self.weight:.3g}{noise}; {self.result!r})"
+        out = "".join(f", {count} samples {reason}" for reason, count in self.missing.items())
+        doubts = "; not to be trusted unseen, see .warnings" if self.warnings else ""
+        return f"Restoration(prior {self.prior}, weight {self.weight:.3g}{noise}{out}; {self.result!r}{doubts})"
 
 
 def restore(
-    image: Any,
-    psf: Any,
+    image: ArrayLike,
+    psf: ArrayLike,
     *,
     prior: str = "tv",
     weight: float | None = None,
     sigma: float | None = None,
     bounds: tuple[float, float] | None = None,
+    mask: ArrayLike | None = None,
     axes: int | Sequence[int] | None = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
@@ -101,20 +123,25 @@ def restore(
     ----------
     image : array of integers or real numbers
         The blurred image. Integers are scaled by their type's maximum; `sigma`, `weight` and `bounds` are in these units.
+        Masked samples and NaN are missing. So are saturated ones, at the maximum of an integer type, with those around, and
+        single samples that stand out as no blurred scene can: hot and dead pixels.
     psf : array
-        The PSF, its origin at its middle, ``n // 2``. It is normalised to sum 1, which keeps the brightness. With as many
-        dimensions as the image it blurs all axes.
+        The PSF, its origin at its middle, ``n // 2``. It is normalised to sum 1, which keeps the brightness, and margins that
+        are empty are trimmed. With as many dimensions as the image it blurs all axes; of an image in three colours one of
+        shape (h, w, 3) is one for each colour.
     prior : {"tv", "tikhonov"}
         Total variation, which keeps edges, joint over colours; or ½‖∇x‖², which is smooth.
     weight : float, optional
-        The prior's weight λ; by default from `sigma`.
+        The prior's weight λ; by default chosen by cross-validation, see Notes, or from `sigma` where that is given.
     sigma : float, optional
-        The standard deviation of the noise; by default estimated from the image, and for integers not below what their
-        rounding adds.
+        The standard deviation of the noise, above 0.
     bounds : pair of float, optional
         The least and the greatest value that x may take.
+    mask : array, optional
+        True where the image is seen, or numbers from 0 to 1, how much a sample counts; of the image's shape, or that of its
+        blurred axes.
     axes : int or tuple of int, optional
-        The axes that are blurred. By default all, or all but the last where that holds the three colours.
+        The axes that are blurred, in the PSF's order. By default all, or all but the last where that holds the three colours.
     tol : float
         Relative accuracy of the solution; see `unblur.inversion.solve`.
     max_iterations : int, optional
@@ -129,14 +156,28 @@ def restore(
     Raises
     ------
     ValueError
-        If the image or the PSF is empty or not finite, if the PSF is larger than the image or sums to 0, or if an argument
-        is outside its range.
+        If the image or the PSF is empty or not finite, if the PSF is larger than the image or sums to 0, if nothing of the
+        image is seen, or if an argument is outside its range.
     TypeError
-        If the image or the PSF is not numeric.
+        If the image, the PSF or an argument is of a wrong type.
+
+    Warns
+    -----
+    UnreliableRestorationWarning
+        If the answer should not be trusted unseen, as it is of pictures that were compressed, denoised or resized after they
+        were blurred.
+    UnusualPSFWarning
+        If the PSF has a background, is off its middle, or has negative parts.
 
     Notes
     -----
     Four FFTs an iteration on a grid larger than the image by the PSF; typically 60 to 100 iterations.
+
+    The image is solved for without its median and in units of its range, so that an offset or a unit changes nothing.
+
+    The weight is that of least generalised cross-validation on a part of the image that stands for the whole, for noise of the
+    spectrum that was found in it (`unblur.inversion.ColouredGCV`). That takes about half as long as the restoration, less for
+    large images. Where it is doubtful, the weight is on the large side: it may smooth more than it needed to.
 
     References
     ----------
@@ -149,50 +190,73 @@ def restore(
     >>> scene = np.kron(np.eye(4), np.ones((8, 8)))
     >>> h = unblur.psf.gaussian(1.0)
     >>> blurred = unblur.operators.Blur(h, (24, 24), boundary="unknown", dims=(32, 32)).apply(scene)
-    >>> restoration = unblur.restore(blurred, h)
+    >>> restoration = unblur.restore(blurred, h, sigma=0.001)
     >>> error = lambda image: float(np.linalg.norm(image - scene[4:28, 4:28]))
     >>> error(restoration.image) < 0.5 * error(blurred)
     True
     """
-    given = np.asarray(image)
-    y = to_working(given)
-    axes = read_image_axes(axes, y, np.ndim(psf))
-    h = read_psf(psf, tuple(y.shape[a] for a in axes))
-    make_prior, rule = _PRIORS[read_choice(prior, PRIORS, "prior")]
-    for name, number in (("weight", weight), ("sigma", sigma)):
-        if number is not None and not (np.isfinite(number) and number >= 0):
-            raise ValueError(f"{name} is {number!r}; give a finite number, 0 or more, or None to have it chosen")
-    if weight is None:
-        sigma = max(estimate_sigma(y, axes), rounding_sigma(given.dtype)) if sigma is None else sigma
-        chosen = rule(y, sigma, axes)
+    make_prior, formula, degree = _PRIORS[read_choice(prior, PRIORS, "prior")]
+    given_weight = None if weight is None else read_number(weight, "weight", least=0, remedy=", or None to have it chosen")
+    given_sigma = None if sigma is None else read_number(sigma, "sigma", above=0, remedy=", or None to have it found")
+    limits = None if bounds is None else _read_bounds(bounds)
+    seen = observe(image, psf, axes, mask)
+    unit = seen.scale**degree
+    if given_weight is not None:
+        _refuse_flat(given_weight, unit, seen, prior)
+        weighting = Weighting(given_weight / unit, 0.0)
+    elif given_sigma is not None:
+        if given_sigma > _ABSURD * seen.scale:
+            raise ValueError(
+                f"sigma is {given_sigma:g}, more than twice the image's range, {seen.scale:.3g}, in which nothing could be seen; "
+                "integers are shares of their type's maximum, and so is sigma"
+            )
+        noise = max(given_sigma, rounding_sigma(seen.given.dtype)) / seen.scale
+        weighting = Weighting(formula(seen, noise), noise)
     else:
-        sigma, chosen = None, float(weight)
+        weighting = weigh(seen, make_prior, formula)
 
-    A = Blur(h, y.shape, boundary="unknown", axes=axes)
-    problem = LeastSquares(A, y) + chosen * make_prior()
-    if bounds is not None:
-        problem = problem + Box(*bounds)
+    A = Blur(seen.psf, seen.y.shape, boundary="unknown", axes=seen.axes)
+    problem = LeastSquares(A, seen.y, seen.weights) + weighting.weight * make_prior()
+    if limits is not None:
+        low, high = ((bound - seen.offset) / seen.scale for bound in limits)
+        problem = problem + Box(low, high)
     result = solve(problem, tol=tol, max_iterations=max_iterations, callbacks=callbacks)
-    return Restoration(from_working(result.image, given.dtype), given, h, prior, chosen, sigma, result)
+    doubts = (weighting.doubt,) if weighting.doubt else ()
+    for doubt in doubts:
+        warnings.warn(doubt, UnreliableRestorationWarning, stacklevel=2)
+    return Restoration(
+        image=seen.to_given(result.image),
+        blurred=seen.given,
+        psf=seen.psf,
+        prior=prior,
+        weight=weighting.weight * unit,
+        sigma=None if given_weight is not None else weighting.sigma * seen.scale,
+        result=result,
+        warnings=doubts,
+        missing=seen.missing,
+        offset=seen.offset,
+        scale=seen.scale,
+    )
 
 
 def deblur(
-    image: Any,
-    psf: Any,
+    image: ArrayLike,
+    psf: ArrayLike,
     *,
     prior: str = "tv",
     weight: float | None = None,
     sigma: float | None = None,
     bounds: tuple[float, float] | None = None,
+    mask: ArrayLike | None = None,
     axes: int | Sequence[int] | None = None,
     tol: float = 1e-4,
     max_iterations: int | None = None,
-) -> Any:
+) -> NDArray[Any]:
     """Take a known blur out of an image.
 
     Parameters
     ----------
-    image, psf, prior, weight, sigma, bounds, axes, tol, max_iterations
+    image, psf, prior, weight, sigma, bounds, mask, axes, tol, max_iterations
         As for `restore`, which also returns how it went.
 
     Returns
@@ -204,6 +268,13 @@ def deblur(
     ValueError, TypeError
         As `restore`.
 
+    Warns
+    -----
+    UnfinishedRestorationWarning
+        If the iterations ended before they had converged.
+    UnreliableRestorationWarning, UnusualPSFWarning
+        As `restore`.
+
     Examples
     --------
     >>> import numpy as np, unblur
@@ -211,50 +282,39 @@ def deblur(
     >>> unblur.deblur(photograph, unblur.psf.disk(2)).dtype
     dtype('uint8')
     """
-    return restore(
+    restoration = restore(
         image,
         psf,
         prior=prior,
         weight=weight,
         sigma=sigma,
         bounds=bounds,
+        mask=mask,
         axes=axes,
         tol=tol,
         max_iterations=max_iterations,
-    ).image
+    )
+    status = restoration.result.status
+    if not status.success:
+        warnings.warn(f"{status.name}: {status.message}", UnfinishedRestorationWarning, stacklevel=2)
+    return restoration.image
 
 
-def read_psf(psf: Any, sizes: tuple[int, ...]) -> Any:
-    """Return the PSF normalised to sum 1, after checking that an image of these sizes can be restored with it."""
-    h = np.asarray(psf)
-    if h.dtype.kind not in "biuf":
-        raise TypeError(f"psf has dtype {h.dtype}; give real numbers")
-    if h.size == 0 or not np.isfinite(h).all():
-        raise ValueError("psf is empty or holds NaN or infinite samples; give a finite sample at least")
-    if not h.any():
-        raise ValueError("psf is all zero; give one with a sample above 0")
-    if any(n > size for n, size in zip(h.shape, sizes, strict=True)):
+def _read_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    if isinstance(bounds, str) or not isinstance(bounds, Sequence | np.ndarray) or len(bounds) != 2:
+        raise TypeError(f"bounds is {bounds!r}; give a pair of numbers, the least and the greatest value, such as (0, 1)")
+    low, high = (read_number(bound, f"bounds[{i}]", infinite=True) for i, bound in enumerate(bounds))
+    if not low < high:
+        raise ValueError(f"bounds is {bounds!r}, of which the low is {low:g} and the high {high:g}; give the lower one first")
+    return low, high
+
+
+def _refuse_flat(weight: float, unit: float, seen: Observation, prior: str) -> None:
+    """Refuse a weight that leaves nothing but one grey, whatever the image."""
+    # total variation: no dual of norm 1 on a line of n samples pushes harder than this
+    most = unit * max(seen.y.shape) * (1.0 if prior == "tv" else 1e12)
+    if weight > most:
         raise ValueError(
-            f"psf has shape {h.shape}, larger than the image, {sizes}; crop it to what is not zero, or use a larger image"
+            f"weight is {weight:g}, at which an image of this size and range is flat; give less than {most:.3g}, or None "
+            "to have it chosen"
         )
-    total = h.sum(dtype=np.float64)
-    if not total > 1e-6 * np.abs(h).sum(dtype=np.float64):
-        raise ValueError(f"psf sums to {total:.3g}; give one with a sum above 0, since a blur keeps brightness")
-    return h / total
-
-
-def read_image_axes(axes: int | Sequence[int] | None, y: Any, psf_ndim: int) -> tuple[int, ...]:
-    """Return the axes that are blurred; by default all, or all but that of three colours."""
-    if axes is None:
-        if psf_ndim == y.ndim:
-            return tuple(range(y.ndim))
-        if psf_ndim != y.ndim - 1 or y.shape[-1] != 3:
-            raise ValueError(
-                f"psf has {psf_ndim} dimensions and the image has shape {y.shape}; name the axes that are blurred, "
-                "such as axes=(0, 1)"
-            )
-        return tuple(range(psf_ndim))
-    read = read_axes(axes, y.ndim)
-    if len(read) != psf_ndim:
-        raise ValueError(f"axes is {axes!r}, but psf has {psf_ndim} dimensions; name as many axes")
-    return read

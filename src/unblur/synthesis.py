@@ -9,7 +9,7 @@ from scipy.signal import fftconvolve
 
 from .files import Picture
 from .intensity import from_working, to_working
-from .restoration import read_psf
+from .kernel import read_psf
 
 
 def blur(image: Any, psf: Any, *, sigma: float = 0.0, rng: Any = None) -> Any:
@@ -44,7 +44,7 @@ def blur(image: Any, psf: Any, *, sigma: float = 0.0, rng: Any = None) -> Any:
     (6, 6)
     """
     x = to_working(image)
-    h = read_psf(psf, x.shape[:2])
+    h = read_psf(psf, x.shape[:2], trim=False)
     kernel = (h if x.ndim == 2 else h[..., None]).astype(x.dtype)
     blurred = fftconvolve(x, kernel, mode="valid", axes=(0, 1))
     if sigma:

@@ -10,7 +10,7 @@ import numpy as np
 from unblur.operators import Blur
 
 from .intensity import from_working, to_working
-from .restoration import read_image_axes, read_psf
+from .kernel import read_image_axes, read_psf
 
 
 def edgetaper(image: Any, psf: Any, axes: int | Sequence[int] | None = None) -> Any:
@@ -56,7 +56,9 @@ def edgetaper(image: Any, psf: Any, axes: int | Sequence[int] | None = None) -> 
     (True, True)
     """
     y = to_working(image)
-    named = read_image_axes(axes, y, np.ndim(psf))
+    named = read_image_axes(axes, y.shape, psf)
+    if np.ndim(psf) != len(named):
+        raise ValueError(f"psf has shape {np.shape(psf)}, one for each colour; give one for all, or taper colour by colour")
     sizes = tuple(y.shape[a] for a in named)
     h = read_psf(psf, sizes)
     if any(2 * p > n for p, n in zip(h.shape, sizes, strict=True)):

@@ -39,6 +39,8 @@ def test_edges_are_as_good_as_the_middle(coffee):
     assert error[edge].mean() < 2.5 * error[~edge].mean()
 
 
+# what rounding adds to half-precision numbers grows with them: no white noise
+@pytest.mark.filterwarnings("ignore::unblur.UnreliableRestorationWarning")
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("colour", [False, True])
 def test_shape_type_and_range_come_back(coffee, dtype, colour):
@@ -76,8 +78,10 @@ def test_volumes_are_restored_along_all_axes():
 def test_channels_first_by_naming_axes(coffee):
     h = psf.disk(2)
     y, _ = blurred(coffee, h, 0.01)
-    first = unblur.deblur(np.moveaxis(y, -1, 0), h, axes=(1, 2))
-    np.testing.assert_allclose(np.moveaxis(first, 0, -1), unblur.deblur(y, h), atol=1e-6)
+    first, last = unblur.restore(np.moveaxis(y, -1, 0), h, axes=(1, 2), sigma=0.01), unblur.restore(y, h, sigma=0.01)
+    np.testing.assert_allclose(np.moveaxis(first.image, 0, -1), last.image, atol=1e-6)
+    # the weight by itself is found with random signs, which fall differently
+    assert unblur.restore(np.moveaxis(y, -1, 0), h, axes=(1, 2)).weight == pytest.approx(unblur.restore(y, h).weight, rel=0.15)
 
 
 def test_given_numbers_are_used(coffee):
@@ -85,7 +89,9 @@ def test_given_numbers_are_used(coffee):
     y, _ = blurred(coffee[..., 0], h, 0.01)
     assert unblur.restore(y, h, weight=0.01).weight == 0.01
     assert unblur.restore(y, h, weight=0.01).sigma is None
-    assert unblur.restore(y, h, sigma=0.02).weight == pytest.approx(6 * 0.02**2 / np.ptp(y))
+    # the range in which a few bright samples do not count
+    low, high = np.quantile(y, [0.005, 0.995])
+    assert unblur.restore(y, h, sigma=0.02).weight == pytest.approx(6 * 0.02**2 / (high - low), rel=0.02)
     image = unblur.restore(y, h, bounds=(0.2, 0.6), tol=1e-5).image
     assert image.min() >= 0.2 - 1e-3
     assert image.max() <= 0.6 + 1e-3
@@ -164,6 +170,7 @@ def test_bad_filter_options_are_refused_by_name():
         unblur.wiener(np.ones((9, 9)), np.ones((3, 3)), snr=0)
 
 
+@pytest.mark.filterwarnings("ignore::unblur.UnreliableRestorationWarning")
 def test_rounding_to_integers_is_noise_that_is_not_overlooked(coffee):
     # a strong blur of a picture with flat parts: most neighbours round to the same level, and the estimate sees too little
     h = psf.gaussian(6)

@@ -22,6 +22,7 @@ def tapered_by_definition(y, h):
     return alpha * y + (1 - alpha) * blurred
 
 
+@pytest.mark.filterwarnings("ignore::unblur.UnusualPSFWarning")
 @pytest.mark.parametrize("shape", [(20, 31), (33, 24)])
 @pytest.mark.parametrize("h", [LOPSIDED, psf.disk(2), psf.motion(7, 30)], ids=["lopsided", "disk", "motion"])
 def test_it_is_what_its_definition_says(shape, h):

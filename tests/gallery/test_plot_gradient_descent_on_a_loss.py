@@ -23,7 +23,7 @@ def test_the_loss_takes_its_known_course(script):
 
 def test_the_course_does_not_depend_on_the_noise(script):
     loss, start = script["loss"], np.random.default_rng(4321).normal(size=(171, 171)) / 10
-    record = Record({"loss": lambda state: state.value})
+    record = Record({"loss": lambda state: state.at.value})
     run = solve(loss, GradientDescent(step_size=0.5), x0=start, tol=0, max_iterations=401, callbacks=[record])
     course = [loss.objective(start), *run.history["loss"]]
     for steps, value in COURSE.items():
