@@ -171,16 +171,18 @@ def demo(output: str, image: str | None, seed: int) -> int:
         from .files import check_output
     get_workers()  # which complains of its environment variable
     with Argument("--output"):
+        if not output:
+            raise ValueError("it is empty; name a folder")
         if not folder.parent.is_dir():
             raise ValueError(f"the folder {str(folder.parent)!r} does not exist; create it, or name another")
+    with Argument("--image"):
+        photograph = job.load(image)
+    with Argument("--output"):
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise ValueError(f"the folder {output!r} cannot be made ({error.strerror}); name another") from error
-    with Argument("--output"):
         check_output(folder / "comparison.png")
-    with Argument("--image"):
-        photograph = job.load(image)
     scene = job.blur(photograph, seed)
     try:
         rows, pictures, restoration = job.restore_all(scene)

@@ -255,6 +255,17 @@ def test_a_name_with_nul_is_refused(run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--output", ""), ("--image", "none.png"), ("--image", "tiny.png"), ("--output", "no/where"), ("--seed", "-1")]
+)
+def test_a_demonstration_that_is_refused_leaves_no_folder(run, tmp_path, arguments):
+    files.write("tiny.png", Picture(np.zeros((8, 8), np.uint8)))
+    code, out, err = run("demo", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert arguments[0] in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "tiny.png"]
+
+
 def test_a_psf_that_a_file_cannot_hold_is_refused(run, tmp_path):
     tifffile.imwrite("h.tif", np.array([[-0.2, 0.4, -0.2], [0.4, 0.2, 0.4], [-0.2, 0.4, -0.2]], np.float32))
     code, _, err = run("psf", "file:h.tif", "h.png")
