@@ -46,10 +46,11 @@ class LeastSquares(Term):
 
     def __init__(self, A: Any, y: Any, weights: Any = None) -> None:
         operator = aslinearoperator(A)
-        y = read_samples(y, operator, "y", finite=weights is None)
+        y = read_samples(y, operator, "y", finite=weights is None, copy=weights is None)
         if weights is not None:
             y, weights = _mask(y, weights)
-        super().__init__(SquaredNorm(weights), operator, y)
+        super().__init__(SquaredNorm(weights), operator)
+        self.offset = y
 
     def with_data(self, y: Any) -> LeastSquares:
         """Return the same term for other data."""
@@ -95,7 +96,8 @@ class LeastAbsolute(Term):
 
     def __init__(self, A: Any, y: Any) -> None:
         operator = aslinearoperator(A)
-        super().__init__(GroupNorm(), operator, read_samples(y, operator, "y"))
+        super().__init__(GroupNorm(), operator)
+        self.offset = read_samples(y, operator, "y")
 
     def with_data(self, y: Any) -> LeastAbsolute:
         """Return the same term for other data."""
@@ -145,7 +147,8 @@ class Huber(Term):
         if not (np.isfinite(delta) and delta > 0):
             raise ValueError(f"delta is {delta!r}; give a number above 0, such as 1.345 standard deviations of the noise")
         operator = aslinearoperator(A)
-        super().__init__(HuberLoss(float(delta)), operator, read_samples(y, operator, "y"))
+        super().__init__(HuberLoss(float(delta)), operator)
+        self.offset = read_samples(y, operator, "y")
 
     def with_data(self, y: Any) -> Huber:
         """Return the same term for other data."""
@@ -197,7 +200,7 @@ class Poisson(Term):
 
     def __init__(self, A: Any, y: Any, background: Any = 0, weights: Any = None) -> None:
         operator = aslinearoperator(A)
-        y = read_samples(y, operator, "y", finite=weights is None)
+        y = read_samples(y, operator, "y", finite=weights is None, copy=False)
         if y.dtype.kind == "c":
             raise TypeError("y is complex, but counts are real; give their magnitudes, or use LeastSquares")
         if weights is not None:
@@ -264,7 +267,8 @@ class Distance(Term):
         self.carries_data = np.ndim(y) > 0
         if not self.carries_data and y != 0:
             raise ValueError(f"y is {y!r}; give an array of the shape {tuple(operator.dimsd)}, or 0")
-        super().__init__(EuclideanNorm(), operator, read_samples(y, operator, "y") if self.carries_data else None)
+        super().__init__(EuclideanNorm(), operator)
+        self.offset = read_samples(y, operator, "y") if self.carries_data else None
 
     def with_data(self, y: Any) -> Distance:
         """Return the same term for other data."""

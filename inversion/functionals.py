@@ -4,8 +4,8 @@ The prox of f with step t, and the convex conjugate of f, are
 
     prox(z) = argmin over v of  f(v) + ‖v − z‖² / (2 t),        f*(p) = sup over z of  ⟨p, z⟩ − f(z).
 
-A functional of one's own is a class with ``value(z)`` and either ``gradient(z)``, or ``prox(z, step, out)``, where `out` may
-be `z`, and ``default_penalty``. Of the rest that `Functional` lists it gives what it can; see `capability`. One that does not
+A functional of one's own is a class with ``value(z)`` and either ``gradient(z)`` or ``prox(z, step, out)``, which writes its
+result to `out` or returns it. Of the rest that `Functional` lists it gives what it can; see `capability`. One that does not
 say ``bounded_below = True`` is looked at before a problem with it is solved; see `unblur.inversion.bounded`.
 Those of data that do not follow a Gaussian are in `fidelities`, those that are no norms in `penalties`.
 """

@@ -10,6 +10,8 @@ import numpy as np
 
 from unblur.operators._namespace import asarray
 
+from .own_functionals import slope_at, value_at
+
 # a and t below are arrays of magnitudes and the step; each returns the larger root v of v − a + p t v^(p−1) = 0
 
 
@@ -129,14 +131,10 @@ class Differentiable:
     bounded_below: ClassVar[bool] = False
 
     def value(self, z: Any) -> float:
-        return float(self.function(z))
+        return value_at(self.function, z)
 
     def gradient(self, z: Any) -> Any:
-        slope = asarray(self.slope(z), z, "the gradient")
-        if slope.shape != z.shape:
-            raise ValueError(f"the gradient has shape {slope.shape} at a point of shape {z.shape}; it must keep the shape")
-        # other libraries have a precision of their own
-        return slope.astype(z.dtype, copy=False)
+        return slope_at(self.slope, z)
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         return 0.03 * weight * (self.lipschitz or 1.0)

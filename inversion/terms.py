@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Identity, Operator, aslinearoperator
-from unblur.operators._arguments import as_number
+from unblur.operators._arguments import as_number, read_array
 from unblur.operators._backend import working_dtype
 from unblur.operators._namespace import asarray
 
 from .functionals import Functional
+from .own_functionals import read_functional
 
 
 class Term:
@@ -43,7 +44,7 @@ class Term:
     __array_ufunc__ = None
 
     def __init__(self, functional: Functional, operator: Any = None, offset: Any = None) -> None:
-        self.functional = functional
+        self.functional: Functional = read_functional(functional)
         self.operator: Operator | None = None if operator is None else aslinearoperator(operator)
         self.offset = None if offset is None else read_samples(offset, self.operator, "offset")
         self.weight = 1.0
@@ -166,7 +167,8 @@ class Term:
     def formula(self) -> str:
         """Return the term as mathematics."""
         shift = "" if self.offset is None else " − b"
-        return f"{self._factor()}{type(self.functional).__name__}({name_of(self.operator)} x{shift})"
+        name = type(getattr(self.functional, "own", self.functional)).__name__
+        return f"{self._factor()}{name}({name_of(self.operator)} x{shift})"
 
     def _factor(self) -> str:
         return "" if self.weight == 1 else f"{self.weight:.4g} · "
@@ -195,10 +197,14 @@ def name_of(operator: Any, default: str = "I") -> str:
     return default if operator is None else repr(operator)
 
 
-def read_samples(y: Any, operator: Operator | None, name: str, finite: bool = True) -> Any:
-    """Return `y` as floating-point numbers in the shape that `operator` gives."""
-    y = asarray(y)
-    y = y.astype(working_dtype(y.dtype), copy=False)
+def read_samples(y: Any, operator: Operator | None, name: str, finite: bool = True, copy: bool = True) -> Any:
+    """Return `y` as floating-point numbers in the shape that `operator` gives.
+
+    They are a copy, which what is written to `y` afterwards does not change, unless the caller says that it makes one itself.
+    """
+    y = read_array(y, name)
+    # in one run of memory, as kernels take it
+    y = y.astype(working_dtype(y.dtype), order="C", copy=copy)
     if operator is not None:
         shape = tuple(operator.dimsd)
         if y.shape != shape and y.shape != (operator.shape[0],):

@@ -82,6 +82,13 @@ def asnumpy(x: Any) -> Any:
     return np.asarray(x) if is_numpy(x) else namespace(x).asnumpy(x)
 
 
+def owned(x: Any) -> Any:
+    """Return a copy of `x` as an array of NumPy's that cannot be written to: what an operator is made of stays what it was."""
+    copy = np.array(asnumpy(x))
+    copy.flags.writeable = False
+    return copy
+
+
 def contiguous(x: Any) -> Any:
     """Return `x` in one run of memory, the last axis fastest; `x` itself where it is."""
     return namespace(x).ascontiguousarray(x)

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from ._namespace import asnumpy, contiguous
+from ._arguments import read_array
+from ._namespace import asnumpy, contiguous, owned
 from .transforms import Cosine, Fourier
 
 
 def read_psf(psf: Any) -> Any:
     """Return `psf` in double precision; an error names what is wrong with it."""
+    psf = read_array(psf, "psf")
     psf = asnumpy(psf)
-    if psf.dtype.kind not in "biufc":
-        raise TypeError(f"psf has dtype {psf.dtype}; give an array of numbers")
     if psf.size == 0 or psf.ndim == 0:
         raise ValueError(f"psf has shape {psf.shape}; give at least one sample along each axis")
     if not np.isfinite(psf).all():
         raise ValueError("psf holds NaN or infinite samples; replace them, by zero for instance")
     if not psf.any():
         raise ValueError("psf is all zero; give one with a sample other than 0")
-    return psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64)
+    return owned(psf.astype(np.complex128 if psf.dtype.kind == "c" else np.float64, copy=False))
 
 
 def read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pylops
@@ -39,6 +39,8 @@ class Operator(pylops.LinearOperator):
     Arrays of CuPy are taken like those of NumPy, and the result is of the library of the argument.
     """
 
+    #: whether the class is a user's own, which is handed copies, since it may write to its argument
+    _theirs: ClassVar[bool] = False
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up
     ffts: int = 0
     #: whether A x is x
@@ -47,6 +49,10 @@ class Operator(pylops.LinearOperator):
 
     def __init__(self, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any = np.float64) -> None:
         super().__init__(dtype=np.dtype(dtype), dims=dims, dimsd=dimsd)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._theirs = not cls.__module__.startswith("unblur.")
 
     # -- what a subclass writes ---------------------------------------------------------------------
 
@@ -128,6 +134,8 @@ class Operator(pylops.LinearOperator):
         return self._into(self._apply_adjoint, y, self._check_out(out, self.dims, y))
 
     def _into(self, function: Any, x: Any, out: Any) -> Any:
+        if self._theirs:
+            x = x.copy()
         if out is None:
             return function(x, None)
         # what is written would be read again

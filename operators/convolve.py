@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arguments import read_axes, read_dims
-from ._namespace import asnumpy
+from ._namespace import owned
 from .blur import Blur
 
 
@@ -75,7 +75,7 @@ class Convolve2D(Blur):
         if len(offset) != 2 or any(not 0 <= o < n for o, n in zip(offset, np.shape(h), strict=True)):
             raise ValueError(f"offset is {offset!r}; give an index into h, of shape {np.shape(h)}, along each of its axes")
         super().__init__(h, sizes, boundary="zero", axes=tuple(axes), center=tuple(int(o) for o in offset))
-        self.h = asnumpy(h)
+        self.h = owned(h)
         self.offset = tuple(int(o) for o in offset)
         self.method = method
         self.name = name

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pylops
 import scipy.sparse.linalg
 from pylops import linearoperator as combinators
 
@@ -23,15 +24,16 @@ class Foreign(Operator):
     def __init__(self, op: Any, dims: tuple[int, ...], dimsd: tuple[int, ...]) -> None:
         super().__init__(dims, dimsd, op.dtype if op.dtype is not None else np.float64)
         self.op = op
+        self._own = not _is_a_librarys(op)
         self.ffts = structure.ffts(op)
 
     def _apply(self, x: Any, out: Any) -> Any:
         self._require_its_library(x)
-        return _fit(_in_parts(self.op.matvec, x.ravel(), self.dtype), x, self.dimsd, out)
+        return _fit(_in_parts(self.op.matvec, x.ravel(), self.dtype, self._own), x, self.dimsd, out, self._own)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         self._require_its_library(y)
-        return _fit(_in_parts(self.op.rmatvec, y.ravel(), self.dtype), y, self.dims, out)
+        return _fit(_in_parts(self.op.rmatvec, y.ravel(), self.dtype, self._own), y, self.dims, out, self._own)
 
     def _require_its_library(self, x: Any) -> None:
         if isinstance(self.op, scipy.sparse.linalg.LinearOperator):
@@ -91,10 +93,10 @@ class FunctionOperator(Operator):
         self.adjoint_function = adjoint
 
     def _apply(self, x: Any, out: Any) -> Any:
-        return _fit(_in_parts(self.forward, x, self.dtype), x, self.dimsd, out)
+        return _fit(_in_parts(self.forward, x, self.dtype, own=True), x, self.dimsd, out, own=True)
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
-        return _fit(_in_parts(self.adjoint_function, y, self.dtype), y, self.dims, out)
+        return _fit(_in_parts(self.adjoint_function, y, self.dtype, own=True), y, self.dims, out, own=True)
 
     def __repr__(self) -> str:
         return (
@@ -154,8 +156,8 @@ def aslinearoperator(A: Any) -> Operator:
     ----------
     A : operator or matrix
         One of ours is returned as it is. PyLops and SciPy operators, sparse and dense matrices, and any object
-        with `shape`, `dtype`, `matvec` and `rmatvec` are wrapped; their `dims` and `dimsd` are kept if they have them,
-        and so are the methods by which they tell their structure.
+        with `shape`, `dtype`, `matvec` and `rmatvec` are wrapped; matrices are copied, operators are not. Their `dims` and
+        `dimsd` are kept if they have them, and so are the methods by which they tell their structure.
 
     Returns
     -------
@@ -182,6 +184,10 @@ def aslinearoperator(A: Any) -> Operator:
     if isinstance(A, np.ndarray) and A.ndim != 2:
         raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
     if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
+        if A.dtype.kind not in "biufc":
+            raise TypeError(f"A is a matrix of dtype {A.dtype}; give one of numbers")
+        # what is written to it afterwards changes no answer
+        A = A.copy()  # type: ignore[union-attr]
         A = scipy.sparse.linalg.aslinearoperator(A)  # type: ignore[arg-type]
     missing = [name for name in ("shape", "dtype", "matvec", "rmatvec") if not hasattr(A, name)]
     if missing:
@@ -239,14 +245,26 @@ def _real_sides(A: Any) -> tuple[bool, bool]:
     return takes_real, gives_real
 
 
-def _in_parts(function: Callable[[Any], Any], x: Any, declared: Any) -> Any:
+def _is_a_librarys(op: Any) -> bool:
+    """Return whether no function of a user's own is in an operator: it neither writes to its argument nor keeps its result."""
+    if isinstance(op, Operator):
+        return not op._theirs
+    known = type(op).__module__.partition(".")[0] in ("pylops", "scipy")
+    if not known or isinstance(op, pylops.FunctionOperator) or type(op).__name__ == "_CustomLinearOperator":
+        return False
+    inner = (*getattr(op, "args", ()), *getattr(op, "ops", ()), getattr(op, "Op", None))
+    return all(_is_a_librarys(B) for B in inner if hasattr(B, "matvec"))
+
+
+def _in_parts(function: Callable[[Any], Any], x: Any, declared: Any, own: bool) -> Any:
+    """Return A x of a function that may be a user's own, which is then handed a copy."""
     if x.dtype.kind != "c" or declared.kind == "c":
-        return function(x)
+        return function(x.copy() if own else x)
     # many a real operator drops the imaginary part, or refuses it
     return function(x.real.copy()) + 1j * function(x.imag.copy())
 
 
-def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any) -> Any:
+def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any, own: bool = False) -> Any:
     """Give a foreign result its shape and the precision of the argument."""
     y = asarray(y, like, "the result of an operator")
     if y.size != np.prod(shape):
@@ -255,7 +273,7 @@ def _fit(y: Any, like: Any, shape: tuple[int, ...], out: Any) -> Any:
         raise TypeError(f"an operator gave {y.dtype} for {like.dtype}; declare it as complex, with dtype=complex")
     y = y.reshape(shape)
     if out is None:
-        # a function may return a view of its argument: the result must not change with it
-        return y.astype(like.dtype, copy=np.may_share_memory(y, like))
+        # the result may be a view of the argument, or a buffer that a user's own function uses again
+        return y.astype(like.dtype, copy=own or np.may_share_memory(y, like))
     out[...] = y
     return out

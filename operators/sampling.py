@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._arguments import read_axes, read_dims
-from ._namespace import Constant, asnumpy, namespace
+from ._namespace import Constant, asnumpy, namespace, owned
 from .base import Identity, ImageGrid, Operator, moved
 
 
@@ -192,7 +192,7 @@ class Mask(Operator):
         except ValueError:
             raise ValueError(f"mask has shape {mask.shape}, which does not broadcast to dims {sizes}") from None
         super().__init__(sizes, sizes)
-        self.mask = mask
+        self.mask = owned(mask)
         self._dropped = Constant(~mask)
 
     def _apply(self, x: Any, out: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._arguments import read_axes, read_choice, read_dims
 from ._backend import real_dtype
-from ._namespace import Constant, asnumpy, contiguous, namespace
+from ._namespace import Constant, asnumpy, contiguous, namespace, owned
 from .base import Operator
 from .blur import Blur
 
@@ -89,7 +89,7 @@ class VaryingBlur(Operator):
         dims: Any = None,
     ) -> None:
         shape = read_dims(shape, "shape")
-        self.psfs = asnumpy(psfs)
+        self.psfs = owned(psfs)
         self.order = read_choice(order, ("before", "after"), "order")
         named = read_axes(axes, len(shape))
         d = len(named)
@@ -262,7 +262,7 @@ def _tile_centers(sizes: tuple[int, ...], grid: tuple[int, ...]) -> tuple[Any, .
 
 
 def _read_positions(positions: Any, grid: tuple[int, ...]) -> tuple[Any, ...]:
-    read = tuple(np.asarray(p, dtype=float) for p in positions)
+    read = tuple(owned(np.asarray(p, dtype=float)) for p in positions)
     if tuple(p.shape for p in read) != tuple((g,) for g in grid):
         raise ValueError(
             f"positions has shapes {[p.shape for p in read]}; for {grid} PSFs give that many along each blurred axis"
