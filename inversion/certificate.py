@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from unblur.operators._namespace import asarray
+from unblur.operators._arguments import read_array
 
 from .functionals import capability
 from .problem import Problem, as_problem
@@ -78,9 +78,12 @@ def certify(problem: Problem | Term, x: Any, state: Any = None) -> Certificate:
     0.0
     """
     problem = as_problem(problem)
+    x = read_array(x, "x", problem.data[0].target if problem.data else None)
+    if x.shape != problem.dims:
+        raise ValueError(f"x has shape {x.shape}, but that of the problem lives on {problem.dims}; give one of that shape")
     double = np.result_type(problem.dtype, np.float64)
     low, high = problem.box
-    x = problem.feasible(asarray(x, problem.data[0].target, "x").astype(double))
+    x = problem.feasible(x.astype(double))
     held = duals_of(state)
     # bounds of x are priced as such
     priced = [(t.cast(double), held.get(i)) for i, t in enumerate(problem.terms) if t.weight > 0 and t.box is None]

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_flag
+
 from .weight_fits import Fit
 from .weight_search import Found, Search
-from .weights import Rule, doubt_the_end, log_excess
+from .weights import Rule, doubt_the_end, log_excess, read_seed
 
 # Of 72 restorations of photographs with the right PSF and white noise none passed one of these; of 48 with a PSF too wide by
 # 15 % all did that GCV cost more than 2 dB.
@@ -70,6 +72,11 @@ class GCV(Rule):
 
     name: ClassVar[str] = "generalised cross-validation"
     probes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        read_flag(self.guard, "guard")
+        read_seed(self.rng)
 
     def figure(self, fit: Fit, sigma: float) -> float:
         """Return N ‖r‖² / (N − df)², the noise's variance plus the error of prediction."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import aslinearoperator
+from unblur.operators._arguments import read_array, read_number
 from unblur.operators._backend import real_dtype
-from unblur.operators._namespace import asarray
 
 from .fidelities import EuclideanNorm, HuberLoss, KullbackLeibler
 from .functionals import GroupNorm, SquaredNorm, rounding
@@ -144,8 +144,7 @@ class Huber(Term):
     carries_data = True
 
     def __init__(self, A: Any, y: Any, delta: float) -> None:
-        if not (np.isfinite(delta) and delta > 0):
-            raise ValueError(f"delta is {delta!r}; give a number above 0, such as 1.345 standard deviations of the noise")
+        delta = read_number(delta, "delta", above=0, remedy=", such as 1.345 standard deviations of the noise")
         operator = aslinearoperator(A)
         super().__init__(HuberLoss(float(delta)), operator)
         self.offset = read_samples(y, operator, "y")
@@ -280,7 +279,9 @@ class Distance(Term):
 
 def _mask(y: Any, weights: Any) -> tuple[Any, Any]:
     """Return `y` with 0 where it does not count, and the weights in its shape and precision."""
-    weights = asarray(weights, y, "weights")
+    weights = read_array(weights, "weights", y)
+    if weights.dtype.kind == "c":
+        raise TypeError("weights is complex; give real numbers, 0 or more")
     try:
         weights = np.broadcast_to(weights, y.shape).astype(real_dtype(y.dtype))
     except ValueError:
@@ -294,7 +295,9 @@ def _mask(y: Any, weights: Any) -> tuple[Any, Any]:
 
 
 def _read_background(background: Any, y: Any) -> Any:
-    b: Any = asarray(background, y, "background")
+    b: Any = read_array(background, "background", y)
+    if b.dtype.kind == "c":
+        raise TypeError("background is complex; give real numbers, 0 or more")
     try:
         b = float(b) if b.ndim == 0 else np.broadcast_to(b, y.shape).astype(y.dtype)
     except ValueError:

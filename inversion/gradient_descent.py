@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_number
 from unblur.operators._backend import inner, sum_of_squares
 
 from .differentiable import At, Differentiable
@@ -76,8 +77,8 @@ class GradientDescent:
     max_iterations: ClassVar[int] = 10_000
 
     def __post_init__(self) -> None:
-        if self.step_size is not None and not (self.step_size > 0 and math.isfinite(self.step_size)):
-            raise ValueError(f"step_size is {self.step_size!r}; give a finite number above 0, or None for the default rule")
+        if self.step_size is not None:
+            read_number(self.step_size, "step_size", above=0, remedy=", or None for the default rule")
 
     def start(self, problem: Problem, x0: Any = None) -> GradientDescentState:
         """Return the state at `x0`, by default the data brought to x's grid.

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from unblur.operators import Fourier, gram_symbol
+from unblur.operators._arguments import read_number
 from unblur.operators._backend import sum_of_squares
 
 from .normal import NormalEquations, quadratic
@@ -118,8 +119,8 @@ class HybridLSQR:
     finds_weight: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.omega is not None and not 0 < self.omega <= 1:
-            raise ValueError(f"omega is {self.omega!r}; give a number above 0 and up to 1, or None for the adaptive rule")
+        if self.omega is not None:
+            read_number(self.omega, "omega", above=0, most=1, remedy=", or None for the adaptive rule")
 
     def start(self, problem: Problem, x0: Any = None) -> HybridLSQRState:
         """Return the state before the first iteration.

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_whole
+
 from .differentiable import At, Differentiable, on_the_host
 from .problem import Problem
 
@@ -77,8 +79,7 @@ class LBFGS:
     max_iterations: ClassVar[int] = 1000
 
     def __post_init__(self) -> None:
-        if not isinstance(self.memory, int) or self.memory < 1:
-            raise ValueError(f"memory is {self.memory!r}; give a whole number of pairs to keep, 1 or more")
+        read_whole(self.memory, "memory", remedy=": the pairs that are kept")
 
     def start(self, problem: Problem, x0: Any = None) -> LBFGSState:
         """Return the state at `x0`, by default the data brought to x's grid.

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_whole
+
 from .differentiable import At, Differentiable, Hessian, on_the_host
 from .problem import Problem
 
@@ -75,8 +77,7 @@ class NewtonCG:
     max_iterations: ClassVar[int] = 100
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_inner_iterations, int) or self.max_inner_iterations < 1:
-            raise ValueError(f"max_inner_iterations is {self.max_inner_iterations!r}; give a whole number, 1 or more")
+        read_whole(self.max_inner_iterations, "max_inner_iterations")
 
     def start(self, problem: Problem, x0: Any = None) -> NewtonCGState:
         """Return the state at `x0`, by default the data brought to x's grid.

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from unblur.operators._namespace import is_array
+from unblur.operators._arguments import shown
 
 from .bounded import refuse_unbounded
 from .cg import CG
@@ -15,7 +15,7 @@ from .direct import Direct
 from .lbfgs import LBFGS
 from .plug_and_play import PlugAndPlay
 from .primal_dual import PrimalDual
-from .problem import Problem
+from .problem import Problem, as_problem
 from .proximal_gradient import ProximalGradient
 from .quadratic import UnsolvableError
 from .richardson_lucy import RichardsonLucy, suits
@@ -154,21 +154,15 @@ def read_algorithm(algorithm: Any) -> Algorithm:
     missing = [name for name in ("start", "step", "explain", "max_iterations") if not hasattr(algorithm, name)]
     if missing:
         raise TypeError(
-            f"algorithm is {algorithm!r}, which has no {', '.join(missing)}; give one, such as CG() or SplitBregman(), or None "
-            "for the one that suits"
+            f"algorithm is {shown(algorithm)}, which has no {', '.join(missing)}; give one, such as CG(), or None for "
+            "the one that suits"
         )
     return algorithm  # type: ignore[no-any-return]
 
 
 def admit(problem: Problem | Term) -> Problem:
     """Return what is to be solved as a problem; refuse, before any algorithm sees it, one without data or a minimum."""
-    if isinstance(problem, Term):
-        problem = Problem((problem,))
-    if not isinstance(problem, Problem):
-        an_operator = is_array(problem) or hasattr(problem, "matvec")
-        remedy = "LeastSquares(A, y), of an operator and the data, to which priors are added" if an_operator else "a sum of terms"
-        kind = f"the class {problem.__name__}" if isinstance(problem, type) else f"a {type(problem).__name__}"
-        raise TypeError(f"problem is {kind}; give {remedy}, such as LeastSquares(A, y) + 0.01 * TotalVariation()")
+    problem = as_problem(problem)
     problem.operator  # noqa: B018 - refuses a problem without data
     refuse_unbounded(problem)
     return problem

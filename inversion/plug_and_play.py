@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from unblur.operators import Cosine, Fourier, gram_symbol, split
+from unblur.operators._arguments import read_number, read_whole
 from unblur.operators._backend import real_dtype
 from unblur.operators._namespace import asarray
 
@@ -96,12 +97,11 @@ class PlugAndPlay:
 
     def __post_init__(self) -> None:
         for name in ("steps", "inner_iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; give 1 or more")
+            read_whole(getattr(self, name), name)
         for name in ("first_sigma", "last_sigma"):
             sigma = getattr(self, name)
-            if sigma is not None and not 0 < sigma < np.inf:
-                raise ValueError(f"{name} is {sigma!r}; give a number above 0, or None for the default rule")
+            if sigma is not None:
+                read_number(sigma, name, above=0, remedy=", or None for the default rule")
 
     @property
     def max_iterations(self) -> int:

@@ -113,8 +113,8 @@ def read_preconditioner(given: Any, system: NormalEquations) -> Preconditioner |
     if isinstance(given, str):
         return _into(spectral_preconditioner(system))
     if callable(given) and not hasattr(given, "matvec"):
-        return lambda s, out: np.copyto(out, np.reshape(given(s), out.shape), casting="same_kind")
-    M = aslinearoperator(given)
+        return lambda s, out: _copy(given(s.copy()), out)
+    M = aslinearoperator(given, "preconditioner")
     size = int(np.prod(system.dims))
     if M.shape != (size, size):
         raise ValueError(f"preconditioner has shape {M.shape}; x has {size} samples, so give one of ({size}, {size})")
@@ -123,10 +123,18 @@ def read_preconditioner(given: Any, system: NormalEquations) -> Preconditioner |
 
 def check_preconditioner(given: Any) -> None:
     """Raise where the option cannot be a preconditioner, before there is a problem to try it on."""
+    if isinstance(given, type):
+        raise TypeError(f"preconditioner is the class {given.__name__}; give an instance, {given.__name__}(...)")
     if given is None or callable(given) or hasattr(given, "matvec") or scipy.sparse.issparse(given) or np.ndim(given) == 2:
         return
     if not isinstance(given, str) or given != "auto":
         raise TypeError(f'preconditioner is {given!r}; give None, "auto", an operator, or a function of s that returns M s')
+
+
+def _copy(found: Any, out: Any) -> None:
+    if np.size(found) != out.size:
+        raise ValueError(f"preconditioner gave an array of shape {np.shape(found)}; it must keep that of x, {out.shape}")
+    np.copyto(out, np.reshape(found, out.shape), casting="same_kind")
 
 
 def _into(M: Operator | None) -> Preconditioner | None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unblur.operators import Operator
+from unblur.operators._arguments import read_number, read_numbers
 from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
@@ -126,10 +127,9 @@ class PrimalDual:
     max_iterations: ClassVar[int] = 5000
 
     def __post_init__(self) -> None:
-        if self.dual_step is not None and not (np.all(np.isfinite(self.dual_step)) and np.min(self.dual_step) > 0):
-            raise ValueError(f"dual_step is {self.dual_step!r}; give numbers above 0, or None for the default rule")
-        if not 1 <= self.relaxation < 2:
-            raise ValueError(f"relaxation is {self.relaxation!r}; give a number from 1 to below 2")
+        if self.dual_step is not None:
+            read_numbers(self.dual_step, "dual_step", above=0, remedy=", or None for the default rule")
+        read_number(self.relaxation, "relaxation", least=1, below=2)
 
     def start(self, problem: Problem, x0: Any = None) -> PrimalDualState:
         """Return the state at `x0`, all dual variables 0.

@@ -8,8 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from unblur.operators import Gradient, Identity, Operator, Stack, aslinearoperator
-from unblur.operators._arguments import read_axes
-from unblur.operators._namespace import asarray
+from unblur.operators._arguments import read_array, read_axes, read_flag, read_function, read_number
 from unblur.operators.grids import acts_on
 from unblur.operators.structure import rows
 
@@ -42,13 +41,19 @@ class Tikhonov(Term):
     """
 
     def __init__(self, D: Any = None, target: Any = 0) -> None:
-        offset = None
+        offset, target = None, read_array(target, "target")
+        D = None if D is None else aslinearoperator(D, "D")
         if np.any(target):
             if D is None:
                 raise ValueError("target is given without D; name the operator whose result it is")
-            D = aslinearoperator(D)
-            offset = np.broadcast_to(asarray(target), D.dimsd)
-        super().__init__(SquaredNorm(), D, offset)
+            try:
+                offset = np.broadcast_to(target, D.dimsd)
+            except ValueError:
+                raise ValueError(
+                    f"target has shape {target.shape}, but D gives {tuple(D.dimsd)}; give an array of that shape, or a number"
+                ) from None
+        super().__init__(SquaredNorm(), D)
+        self.offset = None if offset is None else read_samples(offset, D, "target")
 
     def bind(self, A: Operator) -> Self:
         return self if self.operator is not None else self._with(operator=_gradient_for(self, A))
@@ -91,7 +96,7 @@ class TotalVariation(Term):
     """
 
     def __init__(self, D: Any = None, isotropic: bool = True, joint: int | Sequence[int] | None = None) -> None:
-        self.isotropic, self.joint = bool(isotropic), joint
+        self.isotropic, self.joint = read_flag(isotropic, "isotropic"), joint
         super().__init__(GroupNorm(), None if D is None else _stacked(D, self.isotropic))
         if self.operator is not None:
             self.functional = self._group_norm(self.operator)
@@ -189,9 +194,8 @@ class Sparsity(Term):
     """
 
     def __init__(self, W: Any = None, power: float = 1) -> None:
-        if not 0 < power <= 1:
-            raise ValueError(f"power is {power!r}; give a number above 0 and at most 1, 1 being the convex one")
-        self.power = float(power)
+        self.power = read_number(power, "power", above=0, most=1, remedy=", 1 being the convex one")
+        W = None if W is None else aslinearoperator(W, "W")
         super().__init__(GroupNorm() if power == 1 else PowerNorm(self.power), W)
 
     def formula(self) -> str:
@@ -227,8 +231,7 @@ class Denoiser(Term):
     """
 
     def __init__(self, f: Callable[[Any, float], Any] = sliding_dct) -> None:
-        if not callable(f):
-            raise TypeError(f"f is {f!r}; give a function of an image and a standard deviation")
+        read_function(f, "f", "a function of an image and a standard deviation")
         super().__init__(ImplicitPrior(f))
 
     def formula(self) -> str:
@@ -297,10 +300,10 @@ class Smooth(Term):
         convex: bool = True,
     ) -> None:
         for name, function in (("value", value), ("gradient", gradient)):
-            if not callable(function):
-                raise TypeError(f"{name} is {function!r}; give a function of one array")
-        if lipschitz is not None and not 0 <= lipschitz < np.inf:
-            raise ValueError(f"lipschitz is {lipschitz!r}; give a finite number, 0 or more, or None where it is not known")
+            read_function(function, name, "a function of one array")
+        if lipschitz is not None:
+            lipschitz = read_number(lipschitz, "lipschitz", least=0, remedy=", or None where it is not known")
+        convex = read_flag(convex, "convex")
         self.carries_data = data is not None
         if self.carries_data and A is None:
             A = Identity(np.shape(data))

@@ -201,8 +201,21 @@ class Problem:
 
 
 def as_problem(problem: Problem | Term) -> Problem:
-    """Return a problem; of one term, where that is all that is given."""
-    return Problem((problem,)) if isinstance(problem, Term) else problem
+    """Return a problem; of one term, where that is all that is given.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(problem, Term):
+        return Problem((problem,))
+    if not isinstance(problem, Problem):
+        an_operator = is_array(problem) or hasattr(problem, "matvec")
+        remedy = "LeastSquares(A, y), of an operator and the data, to which priors are added" if an_operator else "a sum of terms"
+        kind = f"the class {problem.__name__}" if isinstance(problem, type) else f"a {type(problem).__name__}"
+        raise TypeError(f"problem is {kind}; give {remedy}, such as LeastSquares(A, y) + 0.01 * TotalVariation()")
+    return problem
 
 
 def copied(x0: Any, like: Any) -> Any:

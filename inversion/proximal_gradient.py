@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_flag
 from unblur.operators._backend import sum_of_squares
 
 from .functionals import capability
@@ -90,6 +91,9 @@ class ProximalGradient:
     restart: bool = True
 
     max_iterations: ClassVar[int] = 2000
+
+    def __post_init__(self) -> None:
+        read_flag(self.restart, "restart")
 
     def start(self, problem: Problem, x0: Any = None) -> ProximalGradientState:
         """Return the state at `x0`.

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unblur.operators._arguments import read_flag
+
 from .counts import correct, extrapolate
 from .functionals import capability
 from .optimality import relative
@@ -113,6 +115,9 @@ class RichardsonLucy:
     acceleration: bool = True
 
     max_iterations: ClassVar[int] = 1000
+
+    def __post_init__(self) -> None:
+        read_flag(self.acceleration, "acceleration")
 
     def start(self, problem: Problem, x0: Any = None) -> RichardsonLucyState:
         """Return the state at `x0`.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unblur.operators._arguments import read_array, read_number, read_whole
 from unblur.operators._backend import fft_namespace, get_workers, working_dtype
 from unblur.operators._forks import apart_from_forks
 from unblur.operators._namespace import require_numpy
@@ -62,16 +63,14 @@ def sliding_dct(image: Any, sigma: float, *, size: int = 8, threshold: float = 2
     True
     """
     require_numpy("sliding_dct", image)
-    x = np.asarray(image)
+    x = read_array(image, "image")
     x = x.astype(working_dtype(x.dtype), copy=False)
     if x.dtype.kind == "c":
         raise TypeError("image is complex; denoise its real and its imaginary part")
     if not 1 <= x.ndim <= 3 or x.size == 0:
         raise ValueError(f"image has shape {x.shape}; give one of 1 or 2 dimensions, or of 2 with colours last")
-    if not (np.isfinite(sigma) and sigma >= 0):
-        raise ValueError(f"sigma is {sigma!r}; give a standard deviation, 0 or more")
-    if size < 1:
-        raise ValueError(f"size is {size!r}; give a number of pixels, 1 or more")
+    sigma, size = read_number(sigma, "sigma", least=0), read_whole(size, "size", remedy=" of pixels")
+    threshold = read_number(threshold, "threshold", least=0)
     fft, workers = fft_namespace(x), get_workers()
     dct, idct, dctn, idctn = map(apart_from_forks, (fft.dct, fft.idct, fft.dctn, fft.idctn))
     colours = x.ndim == 3

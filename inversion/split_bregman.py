@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unblur.operators import Cosine, Fourier, aslinearoperator, norm_bound
+from unblur.operators._arguments import read_flag, read_number, read_numbers, read_whole
 
 from .functionals import capability
 from .optimality import least_part, relative, worst
@@ -124,12 +125,11 @@ class SplitBregman:
     max_iterations: ClassVar[int] = 1000
 
     def __post_init__(self) -> None:
-        if self.penalty is not None and not (np.all(np.isfinite(self.penalty)) and np.min(self.penalty) > 0):
-            raise ValueError(f"penalty is {self.penalty!r}; give numbers above 0, or None for the default rule")
-        if not 1 <= self.relaxation < 2:
-            raise ValueError(f"relaxation is {self.relaxation!r}; give a number from 1 to below 2")
-        if self.inner_iterations < 0:
-            raise ValueError(f"inner_iterations is {self.inner_iterations!r}; give 0 or more")
+        if self.penalty is not None:
+            read_numbers(self.penalty, "penalty", above=0, remedy=", or None for the default rule")
+        read_number(self.relaxation, "relaxation", least=1, below=2)
+        read_whole(self.inner_iterations, "inner_iterations", least=0)
+        read_flag(self.balancing, "balancing")
         check_preconditioner(self.preconditioner)
 
     def start(self, problem: Problem, x0: Any = None) -> SplitBregmanState:

@@ -45,7 +45,7 @@ class Term:
 
     def __init__(self, functional: Functional, operator: Any = None, offset: Any = None) -> None:
         self.functional: Functional = read_functional(functional)
-        self.operator: Operator | None = None if operator is None else aslinearoperator(operator)
+        self.operator: Operator | None = None if operator is None else aslinearoperator(operator, "operator")
         self.offset = None if offset is None else read_samples(offset, self.operator, "offset")
         self.weight = 1.0
 
@@ -207,6 +207,11 @@ def read_samples(y: Any, operator: Operator | None, name: str, finite: bool = Tr
     y = y.astype(working_dtype(y.dtype), order="C", copy=copy)
     if operator is not None:
         shape = tuple(operator.dimsd)
+        if y.shape != shape and y.ndim == 2 and y.shape[0] == operator.shape[0]:
+            raise ValueError(
+                f"{name} has shape {y.shape}: {y.shape[1]} right-hand sides of {operator!r}, problems of their own; plan "
+                f"that of one column, and solve all by [plan(problem).solve(column).x for column in {name}.T]"
+            )
         if y.shape != shape and y.shape != (operator.shape[0],):
             raise ValueError(f"{name} has shape {y.shape}, but {operator!r} gives {shape}; give an array of that shape")
         y = y.reshape(shape)

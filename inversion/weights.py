@@ -151,6 +151,7 @@ class UPRE(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_sigma(self.sigma)
+        read_seed(self.rng)
 
     def figure(self, fit: Fit, sigma: float) -> float:
         """Return ‖r‖²/N + 2σ² df/N − σ²."""
@@ -265,6 +266,14 @@ class Whiteness(Rule):
     def figure(self, fit: Fit, sigma: float) -> float:
         """Return M Σ|r̂|⁴ / (Σ|r̂|²)²."""
         return fit.whiteness
+
+
+def read_seed(rng: Any) -> None:
+    """Refuse what no random generator can be made of."""
+    try:
+        np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(f"rng is {rng!r}; give a whole number, 0 or more, a numpy.random.Generator, or None") from None
 
 
 def _check_sigma(sigma: float | None) -> None:

@@ -15,10 +15,17 @@ from ._namespace import asarray, is_array
 BOUNDARIES = ("periodic", "zero", "reflect", "mirror", "nearest", "unknown")
 
 
+def _whole(value: Any) -> int:
+    """Return a whole number; a boolean is none."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError
+    return index(value)
+
+
 def read_dims(dims: Any, name: str = "dims") -> tuple[int, ...]:
     """Return `dims` as a tuple of positive ints."""
     try:
-        sizes = tuple(index(n) for n in (dims if np.iterable(dims) else (dims,)))
+        sizes = tuple(_whole(n) for n in (dims if np.iterable(dims) else (dims,)))
     except TypeError:
         raise TypeError(f"{name} is {dims!r}; give a whole number or a tuple of them, such as image.shape") from None
     if not sizes or min(sizes) < 1:
@@ -39,7 +46,7 @@ def read_axes(axes: int | Sequence[int] | None, ndim: int, name: str = "axes") -
     if axes is None:
         return tuple(range(ndim))
     try:
-        given = tuple(index(a) for a in (axes if np.iterable(axes) else (axes,)))
+        given = tuple(_whole(a) for a in (axes if np.iterable(axes) else (axes,)))
     except TypeError:
         raise TypeError(f"{name} is {axes!r}; give a whole number or a tuple of them") from None
     if not given or any(not -ndim <= a < ndim for a in given):
@@ -93,12 +100,12 @@ def read_number(
     # a number may come as an array without axes; a boolean passes for a number in Python
     number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
-        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+        raise TypeError(f"{name} is {shown(value)}; give {wanted}")
     found = float(number)
     inside = least <= found <= most and (above < found or above == -inf) and (found < below or below == inf)
     # not a number is within no bounds, of which there always are some
     if not inside or (not infinite and abs(found) == inf):
-        raise ValueError(f"{name} is {_shown(value)}; give {wanted}")
+        raise ValueError(f"{name} is {shown(value)}; give {wanted}")
     return found
 
 
@@ -114,27 +121,47 @@ def read_whole(value: Any, name: str, *, least: int = 1, remedy: str = "") -> in
     """
     wanted = f"a whole number, {least} or more{remedy}"
     try:
-        number = index(value)
+        number = _whole(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+    if number is None:
+        raise TypeError(f"{name} is {shown(value)}; give {wanted}")
     if number < least:
-        raise ValueError(f"{name} is {_shown(value)}; give {wanted}")
+        raise ValueError(f"{name} is {shown(value)}; give {wanted}")
     return number
+
+
+def read_numbers(value: Any, name: str, **bounds: Any) -> float | tuple[float, ...]:
+    """Return a number, or one for each of several things; each as `read_number` takes it."""
+    if isinstance(value, list | tuple) or (is_array(value) and value.ndim == 1):
+        if len(value) == 0:
+            raise ValueError(f"{name} is {shown(value)}; give one number or more")
+        return tuple(read_number(v, f"{name}[{i}]", **bounds) for i, v in enumerate(value))
+    return read_number(value, name, **bounds)
+
+
+def read_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:
+    """Return a type of numbers."""
+    try:
+        dtype = np.dtype(value) if isinstance(value, str | type | np.dtype) else None
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "biufc":
+        raise TypeError(f"{name} is {shown(value)}; give a type of numbers, such as float or complex")
+    return dtype
 
 
 def read_flag(value: Any, name: str) -> bool:
     """Return True or False; nothing else is taken for one of them."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is {_shown(value)}; give True or False")
+        raise TypeError(f"{name} is {shown(value)}; give True or False")
     return bool(value)
 
 
 def read_function(value: Any, name: str, wanted: str) -> Callable[..., Any]:
     """Return `value` if it can be called; `wanted` says what with."""
     if not callable(value):
-        raise TypeError(f"{name} is {_shown(value)}; give {wanted}")
+        raise TypeError(f"{name} is {shown(value)}; give {wanted}")
     if isinstance(value, type):
         raise TypeError(f"{name} is the class {value.__name__}; give an instance, {value.__name__}(...)")
     return value  # type: ignore[no-any-return]
@@ -143,7 +170,7 @@ def read_function(value: Any, name: str, wanted: str) -> Callable[..., Any]:
 def read_functions(values: Any, name: str, wanted: str) -> tuple[Callable[..., Any], ...]:
     """Return a sequence of what can be called as a tuple; one that stands alone is refused, for it may be a sequence too."""
     if callable(values) or isinstance(values, str | dict) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} is {_shown(values)}; give a sequence of functions of the state, such as [{wanted}]")
+        raise TypeError(f"{name} is {shown(values)}; give a sequence of functions of the state, such as [{wanted}]")
     one = f"a function of the state, such as {wanted}"
     return tuple(read_function(value, f"{name}[{i}]", one) for i, value in enumerate(values))
 
@@ -163,7 +190,7 @@ def read_array(value: Any, name: str, like: Any = None) -> Any:
             f"{name} is a masked array, whose mask says nothing here; give {name}.filled(0), and weights=~{name}.mask"
         )
     if not is_array(value) and callable(value):
-        raise TypeError(f"{name} is {_shown(value)}; give an array of numbers")
+        raise TypeError(f"{name} is {shown(value)}; give an array of numbers")
     try:
         array = asarray(value, like, name)
     except ValueError as error:
@@ -173,11 +200,11 @@ def read_array(value: Any, name: str, like: Any = None) -> Any:
     return array
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return how a value is written in a message, no longer than a line."""
     if is_array(value) and value.ndim > 0:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 120 else f"{text[:80]} … ({type(value).__name__})"
 
 

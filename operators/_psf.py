@@ -33,7 +33,7 @@ def read_center(center: Any, sizes: tuple[int, ...], order: Any) -> tuple[int, .
     if len(given) == len(sizes):
         given = tuple(given[i] for i in order)
     if len(given) != len(sizes) or any(
-        not isinstance(c, int | np.integer) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
+        not isinstance(c, int | np.integer) or isinstance(c, bool) or not 0 <= c < n for c, n in zip(given, sizes, strict=False)
     ):
         raise ValueError(f"center is {center!r}; give an index into the PSF for each blurred axis, of sizes {sizes}")
     return tuple(int(c) for c in given)

@@ -58,11 +58,14 @@ class Operator(pylops.LinearOperator):
 
     def _apply(self, x: Any, out: Any) -> Any:
         """Return A x, written to `out` where that is not None."""
-        raise TypeError(f"{type(self).__name__} does not define _apply")
+        raise TypeError(f"{type(self).__name__} does not define _apply; write _apply(self, x, out), which returns A x")
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         """Return Aᴴ y, written to `out` where that is not None."""
-        raise TypeError(f"{type(self).__name__} does not define _apply_adjoint")
+        raise TypeError(
+            f"{type(self).__name__} does not define _apply_adjoint, which solvers need; write _apply_adjoint(self, y, out), "
+            "which returns Aᴴ y"
+        )
 
     def _add_adjoint(self, y: Any, out: Any) -> None:
         """Add Aᴴ y to `out`; to be overridden where this takes no array of its own."""
@@ -154,7 +157,7 @@ class Operator(pylops.LinearOperator):
     def _read(self, x: Any, shape: tuple[int, ...], name: str) -> Any:
         x = asarray(x)
         if x.shape != shape:
-            raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here{_axes_hint(x.shape, shape)}")
+            raise ValueError(f"{name} has shape {x.shape}, but {self!r} takes {shape} here; {_axes_hint(x.shape, shape)}")
         if x.dtype.kind not in "biufc":
             raise TypeError(f"{name} has dtype {x.dtype}, but {self!r} takes numbers; convert it with .astype(float)")
         return x.astype(working_dtype(x.dtype, self._declared), copy=False)
@@ -329,8 +332,8 @@ def moved(grid: ImageGrid | None, dims: tuple[int, ...], to: tuple[int, ...]) ->
 
 def _axes_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if len(shape) > len(wanted) and (shape[: len(wanted)] == wanted or shape[-len(wanted) :] == wanted):
-        return "; for colour, batch or time axes make the operator for the whole shape and name `axes`"
-    return ""
+        return "for colour, batch or time axes make the operator for the whole shape and name `axes`"
+    return "give an array of that shape, or flat ones to matvec and rmatvec"
 
 
 def _sizes(dims: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims
+from ._arguments import BOUNDARIES, read_axes, read_choice, read_dims, read_flag
 from ._backend import good_fft_size, real_dtype, working_dtype
 from ._multiplier import Multiplier, compilable
 from ._namespace import asarray, contiguous, is_numpy, namespace
@@ -99,6 +99,7 @@ class Blur(Operator):
     ) -> None:
         shape = read_dims(shape, "shape")
         self.psf = read_psf(psf)
+        separable = None if separable is None else read_flag(separable, "separable")
         self.boundary = read_choice(boundary, BOUNDARIES, "boundary")
         if axes is None and self.psf.ndim != len(shape):
             raise ValueError(

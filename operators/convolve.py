@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import read_axes, read_dims
+from ._arguments import read_array, read_axes, read_dims, read_dtype
 from ._namespace import owned
 from .blur import Blur
 
@@ -63,15 +63,19 @@ class Convolve2D(Blur):
         dtype: Any = np.float64,
         name: str = "C",
     ) -> None:
+        h = read_array(h, "h")
+        dtype = read_dtype(dtype)
         if np.ndim(h) != 2:
             raise ValueError(f"h has {np.ndim(h)} dimensions; give a kernel of two, or take Blur")
-        if method not in ("fft", "auto", "direct"):
+        if not isinstance(method, str) or method not in ("fft", "auto", "direct"):
             raise ValueError(f"method is {method!r}; leave it out: the FFT is always used")
         sizes = read_dims(dims)
         if len(sizes) < 2:
             raise ValueError(f"dims is {dims!r}; give two sizes or more")
-        if len(read_axes(axes, len(sizes))) != 2:
-            raise ValueError(f"axes is {axes!r}; name two")
+        if axes is None or len(read_axes(axes, len(sizes))) != 2:
+            raise ValueError(f"axes is {axes!r}; name two, such as (0, 1)")
+        if not isinstance(offset, Sequence | np.ndarray):
+            raise TypeError(f"offset is {offset!r}; give an index into h along each of its axes, such as (1, 1)")
         if len(offset) != 2 or any(not 0 <= o < n for o, n in zip(offset, np.shape(h), strict=True)):
             raise ValueError(f"offset is {offset!r}; give an index into h, of shape {np.shape(h)}, along each of its axes")
         super().__init__(h, sizes, boundary="zero", axes=tuple(axes), center=tuple(int(o) for o in offset))

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 from pylops import linearoperator as combinators
 
 from . import structure
-from ._arguments import read_dims
+from ._arguments import read_dims, read_dtype, read_function
 from ._namespace import asarray, is_array, library, require_numpy
 from .base import ImageGrid, Operator
 from .grids import image_grid
@@ -33,7 +33,13 @@ class Foreign(Operator):
 
     def _apply_adjoint(self, y: Any, out: Any) -> Any:
         self._require_its_library(y)
-        return _fit(_in_parts(self.op.rmatvec, y.ravel(), self.dtype, self._own), y, self.dims, out, self._own)
+        try:
+            x = _in_parts(self.op.rmatvec, y.ravel(), self.dtype, self._own)
+        except NotImplementedError:
+            raise TypeError(
+                f"{self!r} has no adjoint, which solvers need; give it rmatvec, or take from_functions(forward, adjoint, dims)"
+            ) from None
+        return _fit(x, y, self.dims, out, self._own)
 
     def _require_its_library(self, x: Any) -> None:
         if isinstance(self.op, scipy.sparse.linalg.LinearOperator):
@@ -143,13 +149,12 @@ def from_functions(
     [[3.0, 4.0], [1.0, 2.0]]
     """
     for name, function in (("forward", forward), ("adjoint", adjoint)):
-        if not callable(function):
-            raise TypeError(f"{name} is {function!r}; give a function of one array")
+        read_function(function, name, "a function of one array")
     read = read_dims(dims)
-    return FunctionOperator(forward, adjoint, read, read if dimsd is None else read_dims(dimsd, "dimsd"), dtype)
+    return FunctionOperator(forward, adjoint, read, read if dimsd is None else read_dims(dimsd, "dimsd"), read_dtype(dtype))
 
 
-def aslinearoperator(A: Any) -> Operator:
+def aslinearoperator(A: Any, name: str = "A") -> Operator:
     """Return `A` as an operator that has `apply` and `apply_adjoint` on n-D arrays.
 
     Parameters
@@ -158,6 +163,9 @@ def aslinearoperator(A: Any) -> Operator:
         One of ours is returned as it is. PyLops and SciPy operators, sparse and dense matrices, and any object
         with `shape`, `dtype`, `matvec` and `rmatvec` are wrapped; matrices are copied, operators are not. Their `dims` and
         `dimsd` are kept if they have them, and so are the methods by which they tell their structure.
+
+    name : str
+        What errors call it.
 
     Returns
     -------
@@ -177,22 +185,25 @@ def aslinearoperator(A: Any) -> Operator:
     """
     if isinstance(A, Operator):
         return A
+    if isinstance(A, type):
+        raise TypeError(f"{name} is the class {A.__name__}; give an operator, {A.__name__}(...)")
     if is_array(A) and not isinstance(A, np.ndarray):
         raise TypeError(
-            f"A is a matrix of {library(A)}; give from_functions(lambda x: A @ x, lambda y: A.conj().T @ y, dims, dimsd)"
+            f"{name} is a matrix of {library(A)}; give from_functions(lambda x: A @ x, lambda y: A.conj().T @ y, dims, dimsd)"
         )
     if isinstance(A, np.ndarray) and A.ndim != 2:
-        raise TypeError(f"A is an array of shape {A.shape}; a matrix has two dimensions")
+        raise TypeError(f"{name} is an array of shape {A.shape}; a matrix has two dimensions")
     if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
         if A.dtype.kind not in "biufc":
-            raise TypeError(f"A is a matrix of dtype {A.dtype}; give one of numbers")
+            raise TypeError(f"{name} is a matrix of dtype {A.dtype}; give one of numbers")
         # what is written to it afterwards changes no answer
         A = A.copy()  # type: ignore[union-attr]
         A = scipy.sparse.linalg.aslinearoperator(A)  # type: ignore[arg-type]
-    missing = [name for name in ("shape", "dtype", "matvec", "rmatvec") if not hasattr(A, name)]
+    missing = [part for part in ("shape", "dtype") if not hasattr(A, part)]
+    missing += [part for part in ("matvec", "rmatvec") if not callable(getattr(A, part, None))]
     if missing:
         raise TypeError(
-            f"A is {type(A).__name__}, which has no {', '.join(missing)}; give an operator, a matrix, or from_functions(...)"
+            f"{name} is {type(A).__name__}, which has no {', '.join(missing)}; give an operator, a matrix, or from_functions(...)"
         )
     dims = tuple(map(int, getattr(A, "dims", (A.shape[1],))))
     dimsd = tuple(map(int, getattr(A, "dimsd", (A.shape[0],))))

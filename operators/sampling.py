@@ -81,7 +81,7 @@ class Crop(_Window):
 
     def __init__(self, dims: Any, window: tuple[slice, ...]) -> None:
         dims = read_dims(dims)
-        if len(window) != len(dims) or not all(isinstance(s, slice) for s in window):
+        if not isinstance(window, list | tuple) or len(window) != len(dims) or not all(isinstance(s, slice) for s in window):
             raise ValueError(f"window is {window!r}; give a slice for each of the {len(dims)} axes")
         ranges = [range(*s.indices(n)) for s, n in zip(window, dims, strict=True)]
         if any(r.step != 1 or len(r) == 0 for r in ranges):

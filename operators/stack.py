@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -44,7 +44,9 @@ class Stack(Operator):
     """
 
     def __init__(self, operators: Sequence[Any]) -> None:
-        self.operators = tuple(aslinearoperator(A) for A in operators)
+        if not isinstance(operators, Iterable) or isinstance(operators, str | dict):
+            raise TypeError(f"operators is {operators!r}; give a list of operators")
+        self.operators = tuple(aslinearoperator(A, f"operators[{i}]") for i, A in enumerate(operators))
         shapes = {(tuple(A.dims), tuple(A.dimsd)) for A in self.operators}
         if len(shapes) != 1:
             raise ValueError(f"operators have shapes {sorted(shapes)}; give one or more, all with the same dims and dimsd")

@@ -172,7 +172,7 @@ class Stencil(Operator):
 
 def read_edge(boundary: str) -> str:
     """Return `boundary` if it is one that a derivative can have."""
-    if boundary == "unknown":
+    if isinstance(boundary, str) and boundary == "unknown":
         raise ValueError(
             "boundary is 'unknown'; a derivative lives on the grid of x: give 'periodic', or take Gradient(A) of the blur"
         )

@@ -262,6 +262,8 @@ def _tile_centers(sizes: tuple[int, ...], grid: tuple[int, ...]) -> tuple[Any, .
 
 
 def _read_positions(positions: Any, grid: tuple[int, ...]) -> tuple[Any, ...]:
+    if not isinstance(positions, Sequence | np.ndarray) or isinstance(positions, str):
+        raise TypeError(f"positions is {positions!r}; give a list of coordinates for each blurred axis")
     read = tuple(owned(np.asarray(p, dtype=float)) for p in positions)
     if tuple(p.shape for p in read) != tuple((g,) for g in grid):
         raise ValueError(

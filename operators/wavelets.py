@@ -256,7 +256,7 @@ def _response(taps: Sequence[float], omega: Any) -> Any:
 def _read_wavelet(wavelet: Any) -> Any:
     remedy = "take an orthogonal one, such as 'haar', 'db4', 'sym8' or 'coif2'"
     if not isinstance(wavelet, pywt.Wavelet):
-        if wavelet not in pywt.wavelist(kind="discrete"):
+        if not isinstance(wavelet, str) or wavelet not in pywt.wavelist(kind="discrete"):
             raise ValueError(f"wavelet is {wavelet!r}, which PyWavelets does not have among its discrete ones; {remedy}")
         wavelet = pywt.Wavelet(wavelet)
     h = np.asarray(wavelet.rec_lo)
