@@ -7,6 +7,7 @@ Everything computes in the library of the data, NumPy or CuPy, but for what need
 NumPy's.
 """
 
+from . import stops
 from .callbacks import Progress, Record
 from .certificate import Certificate, certify
 from .cg import CG
@@ -102,4 +103,5 @@ __all__ = [
     "plan",
     "sliding_dct",
     "solve",
+    "stops",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,6 +23,12 @@ from .quadratic import UnsolvableError
 from .richardson_lucy import RichardsonLucy, suits
 from .split_bregman import SplitBregman
 from .terms import Term
+
+if TYPE_CHECKING:
+    from .driver import Callback
+    from .result import Result
+    from .stops import Stop
+    from .weights import Rule
 
 
 class Algorithm(Protocol):
@@ -74,7 +82,19 @@ class Plan:
     reason: str
     ffts: int
 
-    def solve(self, y: Any = None, x0: Any = None, **driver: Any) -> Any:
+    def solve(
+        self,
+        y: Any = None,
+        x0: Any = None,
+        *,
+        tol: float = 1e-4,
+        max_iterations: int | None = None,
+        weight: Rule | None = None,
+        callbacks: Sequence[Callback] = (),
+        stops: Sequence[Stop] = (),
+        resume: str | Path | None = None,
+        check: bool = False,
+    ) -> Result:
         """Solve the problem, for the data `y` in place of its own where they are given; options as for `solve`.
 
         The operators keep their spectra, so that the set-up is paid once for many frames.
@@ -82,7 +102,17 @@ class Plan:
         from .driver import run
 
         plan = self if y is None else Plan(self.problem.with_data(y), self.algorithm, self.reason, self.ffts)
-        return run(plan, x0=x0, **driver)
+        return run(
+            plan,
+            x0=x0,
+            tol=tol,
+            max_iterations=max_iterations,
+            weight=weight,
+            callbacks=callbacks,
+            stops=stops,
+            resume=resume,
+            check=check,
+        )
 
     def __repr__(self) -> str:
         steps = self.reason.replace("\n", "\n    ")
