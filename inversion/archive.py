@@ -97,7 +97,7 @@ class Archive:
             if most is not None and samples > most:
                 raise BadArchiveError(f"{name!r} has shape {found}, more than {most} samples")
             array = np.empty(samples, kind)
-            left = memoryview(array.view(np.uint8)) if array.nbytes else memoryview(b"")
+            left = array.view(np.uint8).data if array.nbytes else memoryview(b"")
             while piece := stream.read(_PIECE):
                 left[: len(piece)] = piece
                 left = left[len(piece) :]

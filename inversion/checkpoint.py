@@ -237,7 +237,7 @@ def _saved_history(saved: Archive, run: Run) -> dict[str, list[Any]]:
 
 def _largest(run: Run) -> int:
     """Return how many samples an array of a state may have that a fresh one does not hold yet."""
-    sizes = [math.prod(run.problem.dims), *(t.A.shape[0] for t in run.problem.terms)]
+    sizes: list[int] = [math.prod(run.problem.dims), *(t.A.shape[0] for t in run.problem.terms)]
     return 2 * max(sizes)
 
 

@@ -49,8 +49,8 @@ class OwnFunctional:
         if name.startswith("__") or name == "own":
             raise AttributeError(name)
         found = getattr(self.own, name)
-        wrapped = {"prox": self._prox, "gradient": self._gradient, "subgradient": self._gradient}
-        return wrapped.get(name, lambda function: function)(found)
+        wrap = {"prox": self._prox, "gradient": self._gradient, "subgradient": self._gradient}.get(name)
+        return found if wrap is None else wrap(found)
 
     def default_penalty(self, weight: float, scale: float, stiffness: float) -> float:
         """Return the functional's own, or that of a norm: the threshold is a few per cent of the range."""

@@ -144,7 +144,7 @@ def _stacked(D: Any, isotropic: bool) -> Operator:
         if len(D) == 1:
             return _stacked(D[0], isotropic)
         return Stack([part for d in D for part in (rows(d) or [d])])
-    A = aslinearoperator(D)
+    A = aslinearoperator(D, "D")
     if len(A.dimsd) > len(A.dims):
         return A
     parts = rows(A)

@@ -200,7 +200,7 @@ class Problem:
         return f"minimise over x{where}\n    " + "\n  + ".join(t.formula() for t in self.terms)
 
 
-def as_problem(problem: Problem | Term) -> Problem:
+def as_problem(problem: Any) -> Problem:
     """Return a problem; of one term, where that is all that is given.
 
     Raises

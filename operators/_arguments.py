@@ -95,11 +95,11 @@ def read_number(
         If it is not within the bounds, is NaN, or is not finite where `infinite` does not allow that.
     """
     bounds = [f"{least:g} or more"] if least > -inf else [f"above {above:g}"] if above > -inf else []
-    bounds += [f"{most:g} or less"] if most < inf else [f"below {below:g}"] if below < inf else []
+    bounds += [f"at most {most:g}"] if most < inf else [f"below {below:g}"] if below < inf else []
     wanted = f"{'a' if infinite else 'a finite'} number{', ' if bounds else ''}{' and '.join(bounds)}{remedy}"
     # a number may come as an array without axes; a boolean passes for a number in Python
     number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
+    if isinstance(number, bool | np.bool_) or not isinstance(number, Real):
         raise TypeError(f"{name} is {shown(value)}; give {wanted}")
     found = float(number)
     inside = least <= found <= most and (above < found or above == -inf) and (found < below or below == inf)

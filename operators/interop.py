@@ -193,12 +193,12 @@ def aslinearoperator(A: Any, name: str = "A") -> Operator:
         )
     if isinstance(A, np.ndarray) and A.ndim != 2:
         raise TypeError(f"{name} is an array of shape {A.shape}; a matrix has two dimensions")
-    if isinstance(A, np.ndarray) or scipy.sparse.issparse(A):
+    sparse: bool = scipy.sparse.issparse(A)
+    if isinstance(A, np.ndarray) or sparse:
         if A.dtype.kind not in "biufc":
             raise TypeError(f"{name} is a matrix of dtype {A.dtype}; give one of numbers")
         # what is written to it afterwards changes no answer
-        A = A.copy()  # type: ignore[union-attr]
-        A = scipy.sparse.linalg.aslinearoperator(A)  # type: ignore[arg-type]
+        A = scipy.sparse.linalg.aslinearoperator(A.copy())
     missing = [part for part in ("shape", "dtype") if not hasattr(A, part)]
     missing += [part for part in ("matvec", "rmatvec") if not callable(getattr(A, part, None))]
     if missing:
