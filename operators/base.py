@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pylops
@@ -40,7 +40,7 @@ class Operator(pylops.LinearOperator):
     """
 
     #: whether the class is a user's own, which is handed copies, since it may write to its argument
-    _theirs: ClassVar[bool] = False
+    _theirs: bool = False
     #: number of FFTs of the size of the image that one `apply` takes; plans add these up
     ffts: int = 0
     #: whether A x is x

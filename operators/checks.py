@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._promises import PROMISES, Check
+from .base import Operator
 from .interop import aslinearoperator
 
 __all__ = ["Check", "Report", "check_operator"]
@@ -89,7 +90,10 @@ def check_operator(A: Any, *, rng: Any = None) -> Report:
     >>> print(check_operator(turned).failed[0].cause)
     apply_adjoint is the adjoint times -1: a sign is missing
     """
-    op = aslinearoperator(A)
+    # a user's own is looked at as it is, without the copies that it is handed elsewhere
+    given = aslinearoperator(A)
+    op: Operator = object.__new__(type(given))
+    op.__dict__.update(given.__dict__, _theirs=False)
     generator = np.random.default_rng(0 if rng is None else rng)
     checks: list[Check] = []
     for subject, promise in PROMISES.items():
