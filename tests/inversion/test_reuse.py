@@ -155,7 +155,7 @@ def test_a_kept_result_holds_no_work_arrays(case):
     known = _bytes_held(result.plan, result.x, result.image, result.history)
     extra = sum(n for key, n in _bytes_held(result).items() if key not in known)
     # the dual variable of the prior, of two components, from which the gap will be told
-    assert extra <= (3 if isinstance(algorithm, SplitBregman) else 0) * result.x.nbytes
+    assert extra <= (3 if isinstance(algorithm, SplitBregman | PrimalDual) else 0) * result.x.nbytes
     assert np.isfinite(result.gap) or result.certificate.note
     assert sum(n for key, n in _bytes_held(result).items() if key not in known) == 0
 
