@@ -136,7 +136,11 @@ def read_numbers(value: Any, name: str, **bounds: Any) -> float | tuple[float, .
     if isinstance(value, list | tuple) or (is_array(value) and value.ndim == 1):
         if len(value) == 0:
             raise ValueError(f"{name} is {shown(value)}; give one number or more")
-        return tuple(read_number(v, f"{name}[{i}]", **bounds) for i, v in enumerate(value))
+        try:
+            return tuple(read_number(v, name, **bounds) for v in value)
+        except (TypeError, ValueError) as error:
+            # told of the whole, of which one is wrong
+            raise type(error)(f"{name} is {shown(value)}; {str(error).partition('; ')[2]}, for each") from None
     return read_number(value, name, **bounds)
 
 
