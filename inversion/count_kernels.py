@@ -111,36 +111,34 @@ def extrapolate(x, before, alpha, out, shares):  # type: ignore[no-untyped-def]
 def correct(z, back, front, mean, least, new, step, sums, shares):  # type: ignore[no-untyped-def]
     """Write z q to `new`, with q = (back)₊ / front, or 1 where front is 0, and to `step` what that adds.
 
-    What falls below `least` stays where it was. Sums ‖step‖², ⟨step, step₋⟩, ‖front step‖² + ‖mean front (q − 1)₊‖² and
-    ‖front new‖².
+    What falls below `least` stays where it was. Sums ‖step‖², ⟨step, step₋⟩, ‖front step / mean‖² + ‖front (q − 1)₊‖² and
+    ‖front new / mean‖²; the last two, of numbers near 1, in the image's own type over each block.
     """
     one, zero = z.dtype.type(1), z.dtype.type(0)
-    q, d = np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype)
+    unit = one / mean
+    d, h = np.empty(_BLOCK, z.dtype), np.empty(_BLOCK, z.dtype)
     for s in taken(shares):
         sums[s] = 0
         for i in range(s * SLAB, min((s + 1) * SLAB, z.size), _BLOCK):
             a, b, c = z[i : i + _BLOCK], back[i : i + _BLOCK], front[i : i + _BLOCK]
             o, t = new[i : i + _BLOCK], step[i : i + _BLOCK]
+            left, size = zero, zero
             for e in range(a.size):
                 # nan stays
                 p = zero if b[e] < zero else b[e]
-                q[e] = one if c[e] == zero else p / c[e]
-            for e in range(a.size):
-                v = a[e] * q[e]
-                w = a[e] if a[e] < least else least
+                q = one if c[e] == zero else p / c[e]
+                v, w = a[e] * q, min(a[e], least)
                 o[e] = w if v < w else v
-            for e in range(a.size):
                 d[e] = o[e] - a[e]
-            change, along, left, size = 0.0, 0.0, 0.0, 0.0
+                h[e] = zero if q < one else c[e] * (q - one)
             for e in range(a.size):
-                f = np.float64(c[e])
-                r = np.float64(q[e]) - 1.0
-                g = np.float64(mean) * f * (0.0 if r < 0.0 else r)
-                h = f * np.float64(d[e])
+                f = unit * c[e]
+                left += (f * d[e]) * (f * d[e]) + h[e] * h[e]
+                size += (f * o[e]) * (f * o[e])
+            change, along = 0.0, 0.0
+            for e in range(a.size):
                 change += np.float64(d[e]) * np.float64(d[e])
                 along += np.float64(d[e]) * np.float64(t[e])
-                left += h * h + g * g
-                size += (f * np.float64(o[e])) * (f * np.float64(o[e]))
                 t[e] = d[e]
             sums[s, 0] += change
             sums[s, 1] += along

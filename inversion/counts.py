@@ -84,8 +84,8 @@ class Correction(NamedTuple):
 
     change: float  #: ‖step‖²
     along: float  #: ⟨step, step₋⟩
-    left: float  #: ‖front step‖² + ‖mean front (q − 1)₊‖²
-    size: float  #: ‖front new‖²
+    left: float  #: ‖front step / mean‖² + ‖front (q − 1)₊‖²
+    size: float  #: ‖front new / mean‖²
 
 
 def correct(z: Any, back: Any, front: Any, mean: float, least: float, new: Any, step: Any) -> Correction:
@@ -107,14 +107,15 @@ def correct(z: Any, back: Any, front: Any, mean: float, least: float, new: Any, 
     np.divide(np.where(seen, back, 1), np.where(seen, front, 1), out=new)
     short = np.maximum(new - 1, 0)
     short *= front
-    left = mean**2 * sum_of_squares(short)
+    left = sum_of_squares(short)
     new *= z
     np.maximum(new, np.minimum(z, least), out=new)
     np.subtract(new, z, out=back)
     along = inner(back, step)
     step[...] = back
-    left += sum_of_squares(np.multiply(step, front, out=back))
-    return Correction(sum_of_squares(step), along, left, sum_of_squares(np.multiply(new, front, out=back)))
+    left += sum_of_squares(np.multiply(step, front, out=back)) / mean**2
+    size = sum_of_squares(np.multiply(new, front, out=back)) / mean**2
+    return Correction(sum_of_squares(step), along, left, size)
 
 
 def _readable(background: Any, *arrays: Any) -> list[Any] | None:

@@ -152,7 +152,7 @@ class RichardsonLucy:
             lift = np.maximum(x.dtype.type(_LEAST_SEEN) * sensitivity.max() - sensitivity, 0)
         images = [t.A.apply(x) for t in data]
         counted = [np.sum(_weights(t, problem) * np.maximum(t.target, 0), dtype=np.float64) for t in data]
-        mean = relative(sum(t.weight * float(c) for t, c in zip(data, counted, strict=True)), float(np.sum(sensitivity)))
+        mean = relative(sum(t.weight * float(c) for t, c in zip(data, counted, strict=True)), float(np.sum(sensitivity))) or 1.0
         z, step, back = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
         return RichardsonLucyState(x, x.copy(), z, step, images, back, data, smooth, edges, sensitivity, lift, mean)
 

@@ -73,7 +73,7 @@ def converged(problem: Problem, tol: float) -> Stop:
 
     The left side is what F would still fall by if it fell as 1/k; what converges faster is nearer. In the next iteration F must
     not have changed by more than the right side either, lest it went up and down between. An evaluation of F at k', at k and
-    k + 1, and others each time that a tenth more iterations have been run. The residual alone decides where it is a rounding
+    k + 1, and others each time that a twentieth more iterations have been run. The residual alone decides where it is a rounding
     error, where F is infinite by a constraint behind an operator, which x meets in the limit only, and where the state says
     ``other_objective``, as it is not the problem's own that is minimised. Where another term is infinite it is no success.
 
@@ -114,7 +114,7 @@ def _converged(problem: Problem, tol: float) -> Stop:
             return Status("converged", words, True)
         last, estimated, estimate = then, estimate, math.nan
         again = not math.isnan(estimated)
-        if last and not again and (state.residual > tol or iteration < 1.1 * last):
+        if last and not again and (state.residual > tol or iteration < 1.05 * last):
             return None
         now = problem.objective(problem.feasible(state.x))
         was, then, before = before, iteration, now
