@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from unblur.operators import Fourier
+from unblur.operators import Fourier, image_grid
 from unblur.operators._backend import real_dtype, sum_of_squares
 from unblur.operators._namespace import asarray, namespace
 
@@ -113,8 +113,8 @@ def samples_of(data: Sequence[tuple[Term, Any]]) -> int:
 
 def image_axes(operator: Any) -> tuple[int, ...]:
     """Return the axes of the data along which it is an image; all, where the operator does not say."""
-    shape = tuple(operator.dimsd)
-    axes = tuple(getattr(operator, "axes", ()))
+    shape, grid = tuple(operator.dimsd), image_grid(operator)
+    axes = tuple(sorted(grid[0] if grid is not None else getattr(operator, "axes", ())))
     return axes if axes and len(operator.dims) == len(shape) else tuple(range(len(shape)))
 
 

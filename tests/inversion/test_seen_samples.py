@@ -26,7 +26,7 @@ from unblur.inversion import (
     stops,
 )
 from unblur.inversion.weight_choice import rescaled
-from unblur.inversion.weight_fits import gaussian_data, samples_of
+from unblur.inversion.weight_fits import gaussian_data, image_axes, samples_of
 from unblur.inversion.weight_guess import first_guess
 from unblur.inversion.weight_sampling import SampledFits
 from unblur.operators import Blur, Gradient, Identity, Mask
@@ -69,6 +69,14 @@ def hidden(scene, how):
 def test_samples_are_counted(scene, how):
     data = gaussian_data(hidden(scene, how) + Tikhonov(Identity(hidden(scene, how).A.dims)))
     assert samples_of(data) == scene[2].sum()
+
+
+def test_a_masked_colour_image_is_three_images(scene):
+    rng = np.random.default_rng(3)
+    A = Blur(psf.gaussian(1.2), (24, 26, 3), boundary="reflect", axes=(0, 1))
+    assert image_axes(Mask(rng.uniform(size=A.dims) < 0.9) * A) == image_axes(A) == (0, 1)
+    assert image_axes(Mask(scene[2]) * scene[0]) == (0, 1)
+    assert image_axes(LeastSquares(np.eye(4), np.ones(4)).A) == (0,)
 
 
 def fit_of(problem, factor, step=0.1 * SIGMA):
