@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from .terms import Term
 @dataclass(slots=True)
 class PlugAndPlayState:
     """The iterates."""
+
+    #: how a run ends, as it minimises nothing
+    ending: ClassVar[str] = "the schedule of σ is done; a denoiser has no objective, and no optimum is claimed"
 
     x: Any  #: the image, of the data
     z: Any  #: the image, of the denoiser

@@ -78,7 +78,8 @@ def converged(problem: Problem, tol: float) -> Stop:
     ``other_objective``, as it is not the problem's own that is minimised. Where another term is infinite it is no success.
 
     Where a state says ``disturbed``, looks before that do not count, as the objective may rise and fall for a while. Where it
-    has a method ``strict_residual``, of what its `residual` is too cheap to see, that must be `tol` or less too.
+    has a method ``strict_residual``, of what its `residual` is too cheap to see, that must be `tol` or less too. Where it has
+    words for its ``ending``, as what follows a schedule and minimises nothing, the run is "done" when its residual is 0.
     """
     tol = read_number(tol, "tol", least=0)
     return PerRun(lambda: _converged(problem, tol))
@@ -108,6 +109,8 @@ def _converged(problem: Problem, tol: float) -> Stop:
             then = 0
         if tol == 0 or not state.residual <= 2 * tol:
             return None
+        if state.residual == 0 and hasattr(state, "ending"):
+            return Status("done", state.ending, True)
         words = f"the relative residual {state.residual:.2e} is within tol = {tol:g}"
         rounding = 100 * float(np.finfo(real_dtype(problem.dtype)).eps)
         if state.residual <= (tol if getattr(state, "other_objective", False) else min(tol, rounding)) and strict(state):

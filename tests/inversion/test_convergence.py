@@ -166,6 +166,12 @@ def test_residual_below_asks_for_no_more(tol):
     assert result.history["residual"][-1] <= tol < result.history["residual"][:-1].min()
 
 
+def test_a_denoiser_ends_with_its_schedule_and_claims_no_optimum():
+    result = solve(LeastSquares(np.eye(16), np.arange(16.0)) + 0.1 * Denoiser(lambda z, sigma: z), PlugAndPlay(steps=4))
+    assert result.status.name == "done"
+    assert "no optimum is claimed" in result.status.message
+
+
 # -- residuals against dense matrices -----------------------------------------------------------------
 
 
