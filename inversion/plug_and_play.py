@@ -193,7 +193,8 @@ class PlugAndPlay:
             return "; ".join([*lines, f"{transform} diagonalises the x-update"]), 2
         each = count_ffts(terms) + (0 if transform is None else 2)
         how = f"x-update by {self.inner_iterations} conjugate gradient steps" + ("" if transform is None else ", preconditioned")
-        return "; ".join([*lines, how]), each * self.inner_iterations
+        # and once more, for the residual to set out from
+        return "; ".join([*lines, how]), each * self.inner_iterations + count_ffts(terms)
 
 
 def arrange(problem: Problem) -> tuple[list[Term], Term]:

@@ -14,6 +14,7 @@ from unblur.operators._namespace import asarray, contiguous, is_array, namespace
 
 from .functionals import capability
 from .spectra import Spectra
+from .starting_point import starting_point
 from .terms import Term, read_divisor, read_weight
 
 
@@ -159,7 +160,7 @@ class Problem:
         low, high = -np.inf, np.inf
         for bounds in filter(None, (t.box for t in self.terms)):
             low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
-        return tuple(float(b) if np.ndim(b) == 0 else b for b in (low, high))
+        return (float(low) if np.ndim(low) == 0 else low), (float(high) if np.ndim(high) == 0 else high)
 
     def feasible(self, x: Any) -> Any:
         """Return `x` brought between the bounds, in its own precision; itself where there are none."""
@@ -176,20 +177,12 @@ class Problem:
         return sum(seen.values()) + self.spectra.nbytes()
 
     def initial(self) -> Any:
-        """Return the first data brought to x's grid and to the scale that explains them; 0 where that is not finite."""
-        x = self._initial()
-        return x if np.isfinite(x).all() else self.xp.zeros(self.dims, x.dtype)
+        """Return the first data brought to x's grid and to the scale that explains them; 0 where that is not finite.
 
-    def _initial(self) -> Any:
-        A, y = self.operator, self.data[0].target
-        gain = getattr(A, "gain", None)
-        if gain and hasattr(A, "extend"):
-            x = A.extend(y)
-            return np.multiply(x, y.real.dtype.type(1 / gain), out=None if x is y else x)
-        x = A.extend(y) if hasattr(A, "extend") else A.apply_adjoint(y)
-        Ax = A.apply(x)
-        energy = float(np.vdot(Ax, Ax).real)
-        return x * x.real.dtype.type(float(np.vdot(Ax, y).real) / energy) if energy > 0 else x
+        Samples that are not seen are filled from their neighbours; see `starting_point`.
+        """
+        x = starting_point(self)
+        return x if np.isfinite(x).all() else self.xp.zeros(self.dims, x.dtype)
 
     def read_start(self, x0: Any) -> Any:
         """Return a copy of `x0` in the library of the data and as the type of x, in one run of memory; for None `initial()`."""

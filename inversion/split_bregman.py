@@ -184,7 +184,7 @@ class SplitBregman:
                 f"no common transform: the x-update takes up to {n} conjugate gradients. Operators that one transform "
                 "diagonalises make it exact: 'periodic' or 'unknown' blurs, and Gradient(A) of the blur"
             ]
-            ffts = (n + 2) * 2 * sum(A.ffts for A in [*(t.operator for t in kept), *(s.K for s in splits)] if A is not None)
+            ffts = InnerCG.ffts(kept, splits, n, self.preconditioner)
         else:
             lines = [f"{transform} diagonalises the x-update, which is exact"]
             ffts = ExactUpdate.ffts(transform, splits, problem.spectra)

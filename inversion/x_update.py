@@ -70,7 +70,9 @@ class ExactUpdate:
     @staticmethod
     def ffts(transform: Fourier | Cosine, splits: list[Split], spectra: Spectra) -> int:
         """Return the FFTs of one update."""
-        return 2 + 2 * sum(s.K.ffts > 0 and spectra.symbol(s.K, transform) is not None for s in splits)
+        # behind the division K x comes from the spectrum, by one each way; beside it K is applied, and its adjoint
+        behind = [s.K.ffts > 0 and spectra.symbol(s.K, transform) is not None for s in splits]
+        return 2 + sum(2 if b else 2 * s.K.ffts for s, b in zip(splits, behind, strict=True))
 
     def begin(self, x: Any) -> None:
         """Set out from `x`."""
@@ -124,6 +126,15 @@ class InnerCG:
         self.cg = CG(preconditioner)
         self.x = x.copy()
         self.reweigh()
+
+    @staticmethod
+    def ffts(kept: list[Term], splits: list[Split], iterations: int, preconditioner: Any) -> int:
+        """Return the FFTs of one update at most."""
+        behind = sum(s.K.ffts for s in splits)
+        each = behind + sum(t.A.ffts for t in kept)
+        inverse = 2 if isinstance(preconditioner, str) else getattr(preconditioner, "ffts", 0)
+        # to set out takes one apply of each operator and two adjoints, an iteration one of both, the splits one apply more
+        return (2 * iterations + 3) * each + (iterations + 1) * inverse + behind
 
     def release(self) -> None:
         """Let go of what new penalties make void: nothing large."""

@@ -76,7 +76,7 @@ class RealLinear(Foreign):
 
     def __init__(self, op: Any, dims: tuple[int, ...], dimsd: tuple[int, ...], real: tuple[bool, bool]) -> None:
         super().__init__(op, dims, dimsd)
-        self.dtype = np.result_type(self.dtype, np.complex64)
+        self.dtype: Any = np.result_type(op.dtype, np.complex64)
         self.clinear = False
         #: whether arguments and whether results are real
         self.real = real

@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import pylops
 from pylops import linearoperator as combinators
+from pylops.signalprocessing._baseffts import _BaseFFT, _BaseFFTND
+from scipy.signal import choose_conv_method
 
 from ._backend import working_dtype
 from .base import Identity
@@ -60,9 +62,7 @@ def rows(A: Any) -> list[Any] | None:
 
 def ffts(A: Any) -> int:
     """Return the number of FFTs that one apply of A takes, as far as is known."""
-    if hasattr(A, "ffts"):
-        return int(A.ffts)
-    return sum(ffts(B) for B in (*getattr(A, "ops", ()), *getattr(A, "args", ())) if hasattr(B, "shape"))
+    return int(A.ffts) if hasattr(A, "ffts") else _ffts(A)
 
 
 def _halves(transform: Any, dtype: Any) -> bool:
@@ -288,3 +288,30 @@ def _(A: combinators._ScaledLinearOperator) -> list[Any] | None:
 def _(A: combinators._ProductLinearOperator) -> list[Any] | None:
     parts = rows(A.args[0])
     return None if parts is None else [B * A.args[1] for B in parts]
+
+
+# -- FFTs -------------------------------------------------------------------------------------------
+
+
+@singledispatch
+def _ffts(A: Any) -> int:
+    method = getattr(A, "method", None)
+    if method is not None and hasattr(A, "h"):
+        # of a line PyLops leaves the choice to SciPy; that of its kernel is taken anew each time
+        chosen = choose_conv_method(np.broadcast_to(0.0, A.dims), A.h, "same") if method == "auto" or len(A.dims) == 1 else method
+        return 3 if chosen == "fft" else 0
+    # what PyLops makes of operators holds them by these names
+    parts = (*getattr(A, "ops", ()), *getattr(A, "args", ()), getattr(A, "Op", None))
+    return sum(ffts(B) for B in parts if hasattr(B, "matvec"))
+
+
+@_ffts.register
+def _(A: combinators._PowerLinearOperator) -> int:
+    return int(A.args[1]) * ffts(A.args[0])
+
+
+@_ffts.register(_BaseFFT)
+@_ffts.register(_BaseFFTND)
+@_ffts.register(pylops.signalprocessing.DCT)
+def _(A: Any) -> int:
+    return 1
