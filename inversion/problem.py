@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from unblur.operators import Operator
+from unblur.operators import Operator, image_grid
 from unblur.operators._arguments import as_number
 from unblur.operators._namespace import asarray, contiguous, is_array, namespace
 
@@ -65,7 +65,9 @@ class Problem:
             first = self.data[0].target
             for t in self.data:
                 _check_library(t, first)
-            terms = tuple(t.bind(A) for t in terms)
+            # of several data operators, the first that says what an image is to it
+            tells = next((t.A for t in self.data if image_grid(t.A) is not None), A)
+            terms = tuple(t.bind(tells) for t in terms)
             #: of x, and of all arrays of a solver: as precise as the data, and complex where anything is
             self.dtype = _dtype_of_unknown(terms)
             terms = tuple(t.cast(self.dtype, first) for t in terms)

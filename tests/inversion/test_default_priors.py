@@ -50,6 +50,12 @@ def test_behind_a_mask_the_prior_is_that_of_the_blur(prior, A):
     assert "axes (0, 1), periodic" in str(plan(problem))
 
 
+def test_of_several_data_the_first_that_says_what_an_image_is_gives_the_prior():
+    masked, blurred = LeastSquares(Mask(MASK), MASK * X), LeastSquares(BLUR, X)
+    for data in (masked + blurred, blurred + masked):
+        assert (data + TotalVariation()).terms[2].value(X) == pytest.approx(TotalVariation(Gradient(BLUR)).value(X))
+
+
 def stacks():
     D = [FirstDerivative(SHAPE, axis=i, boundary="nearest") for i in (0, 1)]
     both = Gradient(SHAPE, boundary="nearest", axes=(0, 1))
