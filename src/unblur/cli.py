@@ -83,7 +83,8 @@ def deblur(
     if report is not None:
         _check_report(report, source, target)
     with Argument("IN", BY_FIRST_WORD), Progress("deblurring") as progress:
-        restoration = restore(picture.pixels, kernel, prior=prior, weight=number, sigma=sigma, callbacks=[progress])
+        pixels, seen = files.seen(picture)
+        restoration = restore(pixels, kernel, prior=prior, weight=number, sigma=sigma, mask=seen, callbacks=[progress])
     status = restoration.result.status
     code = _code(status)
     if code and not keep_unfinished:

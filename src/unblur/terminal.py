@@ -86,16 +86,23 @@ def orderly() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _Warnings()
             yield
     finally:
         logging.getLogger("unblur").removeHandler(ours)
         logging.getLogger().removeHandler(others)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    if category.__module__.partition(".")[0] == "unblur":
-        say(f"warning: {message}")
+class _Warnings:
+    """Says each warning of ours once."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.partition(".")[0] == "unblur" and str(message) not in self.said:
+            self.said.add(str(message))
+            say(f"warning: {message}")
 
 
 class _Lines(logging.Handler):

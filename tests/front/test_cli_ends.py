@@ -279,6 +279,32 @@ def test_a_psf_that_a_file_cannot_hold_is_refused(run, tmp_path):
         assert words in err
 
 
+@pytest.mark.parametrize("colour", [True, False])
+def test_colours_that_are_not_seen_do_not_show(run, tmp_path, colour):
+    pixels = data.coffee()[100:180, 200:300]
+    pixels = pixels if colour else pixels[..., 0]
+    alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    alpha[20:50, 30:60] = 0
+    restored = []
+    for hidden in (0, 255):
+        behind = np.where((alpha == 0)[..., None] if colour else alpha == 0, np.uint8(hidden), pixels)
+        files.write("hidden.png", Picture(behind, alpha))
+        assert run("deblur", "hidden.png", "out.png", *PSF, "--sigma", 0.02)[0] == 0
+        back = files.read("out.png")
+        np.testing.assert_array_equal(back.alpha, alpha)
+        restored.append(back.pixels[alpha > 0].astype(int))
+    assert np.abs(restored[0] - restored[1]).max() <= 1
+
+
+def test_a_warning_is_said_once(run, restoring):
+    def warn():
+        for _ in range(3):
+            warnings.warn("this picture is doubtful", OurWarning, stacklevel=1)
+
+    restoring(before=warn)
+    assert run("deblur", "in.png", "out.png", *PSF, "--sigma", 0.02)[2].count("doubtful") == 1
+
+
 def test_a_picture_is_read_once(run, monkeypatch):
     real, seen = files.read, []
     monkeypatch.setattr(files, "read", lambda path: seen.append(path) or real(path))

@@ -7,6 +7,7 @@ images is refused, as are colours that cannot be converted without loss.
 
 from .picture import Extra, Notes, Picture, Resolution
 from .reading import read
+from .transparency import seen
 from .writing import check_output, write
 
-__all__ = ["Extra", "Notes", "Picture", "Resolution", "check_output", "read", "write"]
+__all__ = ["Extra", "Notes", "Picture", "Resolution", "check_output", "read", "seen", "write"]
