@@ -14,7 +14,7 @@ import numpy as np
 from unblur.operators import Identity, Operator, aslinearoperator
 from unblur.operators._arguments import as_number, read_array
 from unblur.operators._backend import working_dtype
-from unblur.operators._namespace import asarray
+from unblur.operators._namespace import asarray, contiguous
 
 from .functionals import Functional
 from .own_functionals import read_functional
@@ -204,7 +204,7 @@ def read_samples(y: Any, operator: Operator | None, name: str, finite: bool = Tr
     """
     y = read_array(y, name)
     # in one run of memory, as kernels take it
-    y = y.astype(working_dtype(y.dtype), order="C", copy=copy)
+    y = contiguous(y.astype(working_dtype(y.dtype), copy=copy))
     if operator is not None:
         shape = tuple(operator.dimsd)
         if y.shape != shape and y.ndim == 2 and y.shape[0] == operator.shape[0]:

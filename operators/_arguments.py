@@ -115,18 +115,18 @@ def read_whole(value: Any, name: str, *, least: int = 1, remedy: str = "") -> in
     Raises
     ------
     TypeError
-        If it is no whole number. Neither a boolean nor a float is one.
+        If it is no number. A boolean is none.
     ValueError
-        If it is too small.
+        If it is too small, or not whole: a float never is.
     """
     wanted = f"a whole number, {least} or more{remedy}"
     try:
         number = _whole(value)
     except TypeError:
         number = None
-    if number is None:
+    if number is None and not isinstance(value, float | np.floating):
         raise TypeError(f"{name} is {shown(value)}; give {wanted}")
-    if number < least:
+    if number is None or number < least:
         raise ValueError(f"{name} is {shown(value)}; give {wanted}")
     return number
 

@@ -282,7 +282,7 @@ def test_products_by_the_hessian_are_those_of_the_dense_one(dtype):
         (lambda: LBFGS(memory=0), ValueError, "memory is 0"),
         (lambda: LBFGS(memory=1.5), ValueError, "memory is 1.5"),
         (lambda: NewtonCG(max_inner_iterations=0), ValueError, "max_inner_iterations is 0"),
-        (lambda: NewtonCG(max_inner_iterations="many"), ValueError, "max_inner_iterations is 'many'"),
+        (lambda: NewtonCG(max_inner_iterations="many"), TypeError, "max_inner_iterations is 'many'"),
     ],
 )
 def test_bad_options_are_refused_by_name(make, error_type, name):
