@@ -54,11 +54,13 @@ def _on_grid(problem: Problem, A: Operator, y: Any, seen: Any, axes: tuple[int, 
     if hasattr(A, "extend"):
         return A.extend(y if seen is None or axes is None else filled(y, seen, axes))
     whole = None if seen is None else (Identity(A.dimsd), A)
-    M, K = problem.spectra.split(A) or whole or (None, None)
-    # behind the selection K may blur, but must leave the image where it is
-    if M is None or axes is None or not (K.is_identity or (K.dims == K.dimsd and image_grid(K) is not None)):
+    parts = problem.spectra.split(A) or whole
+    if parts is None or axes is None:
         return A.apply_adjoint(y)
-    M = aslinearoperator(M)
+    M, K = map(aslinearoperator, parts)
+    # behind the selection K may blur, but must leave the image where it is
+    if not (K.is_identity or (K.dims == K.dimsd and image_grid(K) is not None)):
+        return A.apply_adjoint(y)
     marks = namespace(y).ones(y.shape, y.real.dtype) if seen is None else seen.astype(y.real.dtype)
     # a selection's own adjoint puts the samples back, and zeros elsewhere
     z, known = M.apply_adjoint(y.reshape(M.dimsd)), M.apply_adjoint(marks.reshape(M.dimsd)) > 0

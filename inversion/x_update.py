@@ -132,7 +132,7 @@ class InnerCG:
         """Return the FFTs of one update at most."""
         behind = sum(s.K.ffts for s in splits)
         each = behind + sum(t.A.ffts for t in kept)
-        inverse = 2 if isinstance(preconditioner, str) else getattr(preconditioner, "ffts", 0)
+        inverse = 2 if isinstance(preconditioner, str) else int(getattr(preconditioner, "ffts", 0))
         # to set out takes one apply of each operator and two adjoints, an iteration one of both, the splits one apply more
         return (2 * iterations + 3) * each + (iterations + 1) * inverse + behind
 
