@@ -189,9 +189,9 @@ def test_primal_dual_bounds_what_is_left_of_the_forces():
     D = Gradient((20,), boundary="nearest")
     problem = LeastSquares(A, np.random.default_rng(3).normal(size=20)) + 0.1 * TotalVariation(D)
     for state, _ in zip(iterate(problem, PrimalDual(relaxation=1.0)), range(60), strict=False):
-        left = kkt(problem, state.x, {1: state.duals[0].u})
+        left = kkt(problem, state.x, {1: state.behind[0].u})
         q = np.linalg.norm(A.apply(state.x) - problem.data[0].target)
-        size = q + 2 * np.linalg.norm(state.duals[0].u) + 1e-3
+        size = q + 2 * np.linalg.norm(state.behind[0].u) + 1e-3
         # the sizes are those of the point where the step started, nearly
         assert left / size <= 1.5 * state.residual + 1e-12
 
