@@ -15,8 +15,10 @@ from .weights import Rule
 
 #: a residual is taken for white up to this unevenness, and five times its spread more
 _EVEN = 1.03
-#: and plain validation for right where it is no further than by this below the whitest
-_BELOW = np.log(4.0)
+#: and plain validation for right where it is no further than by this below the whitest, and below the coloured one
+_BELOW_WHITEST, _BELOW_COLOURED = np.log(4.0), np.log(2.5)
+#: where it is not right, the first guess is seldom more than this too large
+_GUESS = 4.0
 _PLAIN = GCV(guard=False)
 
 
@@ -24,12 +26,12 @@ _PLAIN = GCV(guard=False)
 class ColouredGCV(Rule):
     r"""Generalised cross-validation for noise of known spectrum n, on the side of safety.
 
-    .. math:: \min_f \; \frac{N \sum_k |\hat r_k|^2 / n_k}{(N - \mathrm{df}_f)^2}, \qquad r = A x_f - y
+    .. math:: \min_f \; \frac{M \sum_k |\hat r_k|^2 / n_k}{(M - \mathrm{df}_f)^2}, \qquad r = A x_f - y
 
-    which is `GCV` of data whose noise was made white. Where plain `GCV` leaves a white residual and is not far below
-    `Whiteness`, it is followed. Where it does not, the larger of this factor and `Whiteness`'s is taken, and a warning says
-    so: one of the two was near the best on JPEGs, denoised, demosaiced, smoothed and enlarged pictures and on counts of
-    photons, and none above it by much, while too small a factor ruins a picture.
+    which is `GCV` of data whose noise was made white, with M the number of frequencies where there is any. Where plain `GCV`
+    leaves a white residual and is not far below this or `Whiteness`, it is followed. Where it does not, the larger of the two
+    is taken, and a warning says so: one of them was near the best on JPEGs, denoised, demosaiced, smoothed and enlarged
+    pictures and on counts of photons, and none above it by much, while too small a factor ruins a picture.
 
     Parameters
     ----------
@@ -77,9 +79,9 @@ class ColouredGCV(Rule):
         return self.spectrum.sigma
 
     def figure(self, fit: Fit, sigma: float) -> float:
-        """Return N Σ|r̂|²/n / (N − df)²."""
-        left = fit.samples - fit.freedom
-        return fit.samples * fit.whitened / left**2 if left > 0 else np.inf
+        """Return M Σ|r̂|²/n / (M − df)²."""
+        left = fit.audible - fit.freedom
+        return fit.audible * fit.whitened / left**2 if left > 0 else np.inf
 
     def find(self, search: Search, sigma: float) -> Found:
         """Return the factor, and what speaks against plain cross-validation."""
@@ -89,12 +91,17 @@ class ColouredGCV(Rule):
         uneven = fit.whiteness / 2 * (1 - fit.freedom / fit.samples)
         if uneven > _EVEN + 5 * np.sqrt(2 / fit.samples):
             seen = f"what it leaves is {uneven:.2g} times as uneven as white noise"
-        elif np.log(whitest.factor / plain.factor) > _BELOW:
+        elif np.log(whitest.factor / plain.factor) > _BELOW_WHITEST:
             seen = f"{whitest.factor:.3g} leaves something whiter"
         else:
+            seen = ""
+        # of white noise the two are one, and only the window would tell them apart
+        coloured = plain if self.spectrum.white else search.minimise(lambda fit: self.figure(fit, sigma))
+        if not seen and np.log(coloured.factor / plain.factor) > _BELOW_COLOURED:
+            seen = f"it is {coloured.factor:.3g} for noise of the spectrum that was found"
+        if not seen:
             return plain
-        coloured = search.minimise(lambda fit: self.figure(fit, sigma))
-        factor = max(coloured.factor, whitest.factor)
+        factor = max(coloured.factor, whitest.factor, search.start / _GUESS)
         return Found(
             factor,
             doubt=f"the noise is not white, or the PSF does not fit: cross-validation chose {plain.factor:.3g}, but {seen}; "

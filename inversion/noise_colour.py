@@ -75,6 +75,11 @@ class NoiseSpectrum:
         return float(np.sqrt(self.noise + self.rounding))
 
     @property
+    def white(self) -> bool:
+        """Whether nothing was taken away anywhere."""
+        return not np.isfinite(self.cutoff) or self.noise == 0
+
+    @property
     def coloured(self) -> bool:
         """Whether a tenth of the noise's power, or less, is left of it at the corner of the spectrum's inner square."""
         return float(self.power(np.array(0.5))) < 0.1 * self.sigma**2
@@ -215,7 +220,7 @@ def _averages(y: NDArray[np.floating], psf: NDArray[np.floating], axes: tuple[in
     seen = rho > _LOWEST
     part = (rho[seen] * _RINGS).astype(int) * (_LEVELS.size + 1) + np.searchsorted(_LEVELS, gain[seen])
     weight = np.broadcast_to(multiplicity.reshape(multiplicity.shape[-len(axes) :]), rho.shape)[seen]
-    count = np.bincount(part, weight)
+    count: NDArray[np.floating] = np.bincount(part, weight).astype(np.float64)
     filled = count > 0
     sums = [np.bincount(part, weight * quantity[seen])[filled] for quantity in (rho, gain, power)]
     return (*(total / count[filled] for total in sums), count[filled])

@@ -35,6 +35,8 @@ class Fit:
     whitened : float
         Σ|r̂|²/n of the residual under a Hann window, with n the noise's spectrum, 1 where it is greatest; nan where none was
         given.
+    audible : float
+        The number of samples of the spectrum where that noise was not taken away; nan likewise.
     """
 
     samples: int
@@ -42,6 +44,7 @@ class Fit:
     freedom: float
     whiteness: float
     whitened: float = np.nan
+    audible: float = np.nan
 
     @property
     def sigma(self) -> float:
@@ -108,7 +111,11 @@ def _seen(t: Term, problem: Problem) -> Any:
 
 def samples_of(data: Sequence[tuple[Term, Any]]) -> int:
     """Return how many samples of the data are seen."""
-    return sum(int(namespace(t.offset).count_nonzero(namespace(t.offset).broadcast_to(w, t.offset.shape))) for t, w in data)
+    total = 0
+    for t, w in data:
+        xp, y = namespace(t.offset), t.target
+        total += int(xp.count_nonzero(xp.broadcast_to(w, y.shape)))
+    return total
 
 
 def image_axes(operator: Any) -> tuple[int, ...]:

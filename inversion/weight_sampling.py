@@ -13,7 +13,7 @@ from .weight_fits import Fit, Fits, energy, gaussian_data, image_axes, residual_
 
 #: iterations between two looks at the figures
 _ROUND = 5
-#: noise weaker than this share of its greatest power is rounding, and what the model of its spectrum does not know
+#: of noise weaker than this share of its greatest power the model of its spectrum knows nothing
 _FAINTEST = 1e-3
 
 
@@ -104,21 +104,24 @@ class SampledFits(Fits):
         if pair is not None:
             self.moved_x = pair.x.copy()
         powers = [residual_power(r, w, image_axes(t.operator)) for r, (t, w) in zip(residuals, self.data, strict=True)]
-        whitened = sum(self._whitened(r, w, t) for r, (t, w) in zip(residuals, self.data, strict=True))
-        return Fit(self.samples, fitted, freedom if self.probes else np.nan, whiteness(powers), whitened)
+        coloured = [self._whitened(r, w, t) for r, (t, w) in zip(residuals, self.data, strict=True)]
+        whitened, audible = (sum(figures) for figures in zip(*coloured, strict=True))
+        return Fit(self.samples, fitted, freedom if self.probes else np.nan, whiteness(powers), whitened, audible)
 
     def _residuals(self, x: Any) -> list[Any]:
         return [t.operator.apply(x) - t.offset for t, _ in self.data]  # type: ignore[union-attr]
 
-    def _whitened(self, r: Any, weights: Any, term: Any) -> float:
-        """Return Σ|r̂|² / n of √w r, with n the noise's spectrum, 1 where it is greatest."""
+    def _whitened(self, r: Any, weights: Any, term: Any) -> tuple[float, float]:
+        """Return Σ|r̂|²/n of √w r, with n the noise's spectrum, 1 where it is greatest, and how many samples n is audible at."""
         if self.spectrum is None:
-            return np.nan
+            return np.nan, np.nan
         axes = image_axes(term.operator)
         z = np.moveaxis(r * np.sqrt(weights), axes, range(-len(axes), 0))
         noise = self.spectrum.power(frequencies(z.shape[-len(axes) :]))
+        noise = noise / (_FAINTEST * noise.max())
         power, multiplicity = windowed_power(z, len(axes))
-        return float(np.sum(multiplicity * power / np.maximum(noise / noise.max(), _FAINTEST)))
+        audible = np.sum(np.broadcast_to(multiplicity * np.minimum(noise, 1), power.shape))
+        return float(np.sum(multiplicity * power / np.maximum(noise, 1))), float(audible) * self.samples / z.size
 
     def _freedom(self, residuals: list[Any], x: Any) -> float:
         """Return bᵀ (A x′ − A x) / ε, with b holding √w already."""

@@ -134,7 +134,7 @@ class InnerCG:
         each = behind + sum(t.A.ffts for t in kept)
         inverse = 2 if isinstance(preconditioner, str) else int(getattr(preconditioner, "ffts", 0))
         # to set out takes one apply of each operator and two adjoints, an iteration one of both, the splits one apply more
-        return (2 * iterations + 3) * each + (iterations + 1) * inverse + behind
+        return int(2 * iterations + 3) * int(each) + (iterations + 1) * inverse + int(behind)
 
     def release(self) -> None:
         """Let go of what new penalties make void: nothing large."""

@@ -17,6 +17,9 @@ from .missing import filled
 from .observation import Observation, observe
 from .weights import noise_spectrum
 
+# how much of the power of what an image is continued by is an error
+_CONTINUED = 0.05
+
 
 def inverse_filter(
     image: ArrayLike, psf: ArrayLike, *, floor: float = 0.1, axes: int | Sequence[int] | None = None
@@ -115,6 +118,9 @@ def _noise_to_signal(seen: Observation, A: Blur, y: NDArray[np.floating]) -> NDA
     rho = frequencies(tuple(A.dims[a] for a in A.axes))
     rho[(0,) * rho.ndim] = 1 / max(A.dims)
     ratio = noise / spectrum.signal * rho**spectrum.slope
+    # what the image is continued by beyond its edges was not blurred: a share of the scene's own power counts as noise
+    inside = float(np.prod([seen.y.shape[a] / A.dims[a] for a in A.axes]))
+    ratio = ratio + _CONTINUED * (1 - inside)
     return np.expand_dims(ratio, tuple(a for a in range(y.ndim) if a not in A.axes))
 
 

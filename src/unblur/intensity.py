@@ -85,7 +85,7 @@ def from_working(x: NDArray[np.floating], dtype: DTypeLike) -> NDArray[Any]:
         return np.asarray(x > 0.5)
     low = 0 if dtype.kind == "u" else -1
     scaled = np.rint(np.clip(x, low, 1) * x.dtype.type(maximum(dtype)))
-    return np.clip(scaled, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
+    return np.asarray(np.clip(scaled, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype))
 
 
 def maximum(dtype: DTypeLike) -> int:

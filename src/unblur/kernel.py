@@ -68,7 +68,7 @@ def read_psf(
     total = trimmed.sum(axis=blurred, keepdims=True)
     if not (total > 1e-6 * np.abs(trimmed).sum(axis=blurred, keepdims=True)).all():
         raise ValueError(f"psf sums to {total.min():.3g}; give one with a sum above 0, since a blur keeps brightness")
-    trimmed = trimmed / total
+    trimmed = np.asarray(trimmed / total)
     remarks = _remarks(trimmed, blurred)
     if remarks:
         warnings.warn(f"the PSF {'; it '.join(remarks)}", UnusualPSFWarning, stacklevel=4)

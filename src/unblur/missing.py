@@ -46,7 +46,7 @@ def read_mask(mask: ArrayLike | None, shape: tuple[int, ...], axes: tuple[int, .
         raise ValueError("mask holds numbers outside of 0 to 1; give booleans, True where the image is seen, or such numbers")
     if not weights.any():
         raise ValueError("mask hides the whole image; it is True where a sample is seen")
-    return weights
+    return np.asarray(weights)
 
 
 def saturated(image: NDArray[Any], axes: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -77,21 +77,24 @@ def defective(y: NDArray[np.floating], psf: NDArray[np.floating], axes: tuple[in
     neighbours = (ndi.uniform_filter(y, near, mode="mirror") * size - y) / (size - 1)
     difference = y - neighbours
     some = np.abs(difference.ravel()[:: max(1, y.size >> 16)])
-    spread = float(np.median(some)) / _MEDIAN
-    candidates = np.argwhere(np.abs(difference) > _STANDS_OUT * max(spread, np.finfo(y.dtype).eps * float(some.max())))
+    spread = max(float(np.median(some)) / _MEDIAN, float(np.finfo(y.dtype).eps) * float(some.max()))
+    candidates = np.argwhere(np.abs(difference) > _STANDS_OUT * spread)
     if not 0 < len(candidates) <= _MOST_DEFECTIVE * y.size:
         return None
     found = np.zeros(y.shape, bool)
     window = np.indices([5 if a in axes else 1 for a in range(y.ndim)]).reshape(y.ndim, -1)
     window -= np.array([2 if a in axes else 0 for a in range(y.ndim)])[:, None]
     at = candidates.T[:, :, None] + window[:, None]
-    samples = y[tuple(np.clip(index, 0, n - 1) for index, n in zip(at, y.shape, strict=True))]
-    ground = np.median(samples, axis=1)
-    local = np.median(np.abs(samples - ground[:, None]), axis=1) / _MEDIAN
+    near_by = tuple(np.clip(index, 0, n - 1) for index, n in zip(at, y.shape, strict=True))
+    ground = np.median(y[near_by], axis=1)
+    # photons are noisier where there are more of them
+    local = np.median(np.abs(difference[near_by]), axis=1) / _MEDIAN
     here = tuple(candidates.T)
     height, beside = y[here] - ground, neighbours[here] - ground
     alone = beside * np.sign(height) < _OF_THE_PSF * lit * np.abs(height)
-    found[tuple(candidates[alone & (np.abs(height) > _STANDS_OUT * local)].T)] = True
+    # it is not a neighbour that stands out
+    alone &= np.abs(height) > 0.5 * np.abs(difference[here])
+    found[tuple(candidates[alone & (np.abs(difference[here]) > _STANDS_OUT * local)].T)] = True
     return found if found.any() else None
 
 

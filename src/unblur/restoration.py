@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +20,6 @@ from .intensity import rounding_sigma
 from .observation import Observation, observe
 from .reliability import UnfinishedRestorationWarning, UnreliableRestorationWarning
 from .weights import Weighting, tikhonov_weight, total_variation_weight, weigh
-
-if TYPE_CHECKING:
-    from .plotting import Figure
 
 # prior: its term, the formula for its weight, and how that grows with the unit of the image
 _PRIORS = {"tv": (TotalVariation, total_variation_weight, 1), "tikhonov": (Tikhonov, tikhonov_weight, 0)}
@@ -73,7 +70,7 @@ class Restoration:
         crop = self.result.plan.problem.operator.crop
         return np.asarray(crop(x) * x.dtype.type(self.scale) + x.dtype.type(self.offset))
 
-    def report(self, path: str | Path | None = None) -> Figure:
+    def report(self, path: str | Path | None = None) -> Any:
         """Draw the image before and after, the PSF and the course of the iterations.
 
         Parameters

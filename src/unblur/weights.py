@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unblur.inversion import ColouredGCV, LeastSquares, NoiseSpectrum, Term, fit_noise_spectrum, plan
+from unblur.inversion import ColouredGCV, LeastSquares, NoiseSpectrum, Term, fit_noise_spectrum, noise_where_blind, plan
 from unblur.inversion.weight_choice import choose
 from unblur.operators import Blur
 
@@ -18,6 +18,11 @@ from .observation import Observation
 
 #: noise that is taken for possible at least, in units of the image's range
 _LEAST = 1e-4
+#: noise is white where it is no more than so many times stronger in the lowest quarter of the band that the PSF blocks than in
+#: the highest: 1.05 at most on photographs with white noise, 1.19 at least after a median filter
+_WHITE = 1.1
+#: frequencies from which that can be told
+_FEW = 200
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def weigh(seen: Observation, prior: Callable[[], Term], formula: Callable[[Obser
     if not known.any() or np.ptp(y[known]) == 0:
         # nothing but one grey: any weight is right
         return Weighting(formula(seen, max(seen.rounding, _LEAST)), seen.rounding)
-    spectrum = noise_spectrum(seen, filled(y, known, seen.axes))
+    # of the whole image, since that costs an FFT only
+    spectrum = noise_spectrum(seen, filled(seen.y, seen.known, seen.axes))
     sigma = max(spectrum.sigma, seen.rounding)
     A = Blur(seen.psf, y.shape, boundary="unknown", axes=seen.axes)
     weights = None if seen.weights is None else seen.weights[window]
@@ -90,9 +96,18 @@ def weigh(seen: Observation, prior: Callable[[], Term], formula: Callable[[Obser
 
 
 def noise_spectrum(seen: Observation, y: NDArray[np.floating]) -> NoiseSpectrum:
-    """Return the spectrum of the noise in `y`, a part of the image without holes."""
+    """Return the spectrum of the noise in `y`, the image or a part of it, without holes.
+
+    It is white where the band that the PSF blocks, in which there is noise alone, shows it to be so.
+    """
     psf = seen.psf
     if psf.ndim > len(seen.axes):
         # one PSF a colour: their mean lets through what any of them does
         psf = psf.mean(axis=tuple(a for a in range(psf.ndim) if a not in seen.axes))
-    return fit_noise_spectrum(y, psf, seen.axes, seen.rounding**2)
+    fitted = fit_noise_spectrum(y, psf, seen.axes, seen.rounding**2)
+    # it asks for axes in rising order
+    order = np.argsort(seen.axes)
+    blind = noise_where_blind(y, psf.transpose(order), tuple(sorted(seen.axes)))
+    if blind.bins >= _FEW and blind.quarters[0] < (_WHITE + 3 / np.sqrt(blind.bins)) * blind.quarters[-1]:
+        return replace(fitted, noise=max(blind.sigma, seen.rounding) ** 2, cutoff=np.inf, rounding=0.0)
+    return fitted
