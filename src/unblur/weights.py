@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 from unblur.inversion import ColouredGCV, LeastSquares, NoiseSpectrum, Term, fit_noise_spectrum, noise_where_blind, plan
 from unblur.inversion.weight_choice import choose
@@ -18,6 +19,8 @@ from .observation import Observation
 
 #: noise that is taken for possible at least, in units of the image's range
 _LEAST = 1e-4
+#: what is further than this from the median, in units of the range, is very bright or dark
+_BRIGHT = 2.0
 #: noise is white where it is no more than so many times stronger in the lowest quarter of the band that the PSF blocks than in
 #: the highest: 1.05 at most on photographs with white noise, 1.19 at least after a median filter
 _WHITE = 1.1
@@ -81,15 +84,20 @@ def weigh(seen: Observation, prior: Callable[[], Term], formula: Callable[[Obser
     """
     window = representative(seen)
     y = seen.y[window]
-    known = seen.known[window]
+    # a few very bright things, as far as their light goes, would be all that a fit, and a spectrum, show
+    usual = np.abs(seen.y) < _BRIGHT
+    if not usual.all():
+        reach = dict(zip(seen.axes, seen.psf_sizes, strict=True))
+        usual = minimum_filter(usual, [reach.get(a, 1) for a in range(usual.ndim)])
+    known = (seen.known & usual)[window]
     if not known.any() or np.ptp(y[known]) == 0:
         # nothing but one grey: any weight is right
         return Weighting(formula(seen, max(seen.rounding, _LEAST)), seen.rounding)
     # of the whole image, since that costs an FFT only
-    spectrum = noise_spectrum(seen, filled(seen.y, seen.known, seen.axes))
+    spectrum = noise_spectrum(seen, filled(seen.y, seen.known, seen.axes) if usual.all() else filled(y, known, seen.axes))
     sigma = max(spectrum.sigma, seen.rounding)
     A = Blur(seen.psf, y.shape, boundary="unknown", axes=seen.axes)
-    weights = None if seen.weights is None else seen.weights[window]
+    weights = None if known.all() and seen.weights is None else known * (1 if seen.weights is None else seen.weights[window])
     choice = choose(ColouredGCV(spectrum), plan(LeastSquares(A, y, weights) + prior()))
     # what rounding alone would ask for is no noise to be trusted below
     return Weighting(max(choice.weight, formula(seen, max(seen.rounding, _LEAST)) / 2), sigma, choice.doubt)
