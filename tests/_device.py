@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 import scipy.special
 
 NAME = "mockdevice"
@@ -212,14 +213,28 @@ def _on_device(x):
     return x._hidden
 
 
-LIBRARY, FFT, SPECIAL = _Library(), _fft(), _special()
+def _ndimage():
+    module = types.ModuleType(f"{NAME}x.ndimage")
+
+    # CuPy's takes these two by name, and no out arrays for them
+    def distance_transform_edt(image, *, return_distances=True, return_indices=False):
+        return _wrapped(
+            scipy.ndimage.distance_transform_edt(_bare(image), return_distances=return_distances, return_indices=return_indices)
+        )
+
+    module.distance_transform_edt = distance_transform_edt
+    return module
+
+
+LIBRARY, FFT, SPECIAL, NDIMAGE = _Library(), _fft(), _special(), _ndimage()
 
 
 def install(monkeypatch):
     """Make the library known, as the seam knows CuPy; return it."""
     from unblur.operators import _namespace
 
-    for name, module in ((NAME, LIBRARY), (f"{NAME}x.fft", FFT), (f"{NAME}x.special", SPECIAL)):
+    parts = {"fft": FFT, "special": SPECIAL, "ndimage": NDIMAGE}
+    for name, module in {NAME: LIBRARY, **{f"{NAME}x.{part}": module for part, module in parts.items()}}.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setitem(_namespace.LIBRARIES, NAME, f"{NAME}x")
     LIBRARY.uploads.clear()
