@@ -51,23 +51,21 @@ def test_what_is_odd_is_told(h, words):
 
 
 @pytest.mark.parametrize("h", [psf.gaussian(2), psf.disk(5), psf.motion(21, 30), np.ones((9, 9)), np.ones((1, 7)), psf.disk(0.4)])
-@pytest.mark.filterwarnings("error")
-def test_what_is_usual_is_not_told(h):
+def test_what_is_usual_is_not_told(h, recwarn):
     read_psf(h)
+    assert len(recwarn) == 0
 
 
 def test_a_psf_in_three_colours_is_one_for_each():
     rng = np.random.default_rng(0)
     y = rng.random((40, 50, 3)).cumsum(0).cumsum(1) / 1000
-    hs = [psf.gaussian(1.0, truncate=6), psf.gaussian(1.5), psf.disk(6)]
-    size = max(h.shape[0] for h in hs)
-    stacked = np.stack([np.pad(h, (size - h.shape[0]) // 2) for h in hs], -1)
-    together = unblur.restore(y, 7 * stacked, prior="tikhonov", weight=1e-3, tol=1e-8).image
+    # of one size, so that each alone has the same area beyond the edges
+    hs = [psf.gaussian(1.2, truncate=5), psf.gaussian(1.5), psf.disk(6)]
+    assert {h.shape for h in hs} == {(13, 13)}
+    together = unblur.restore(y, 7 * np.stack(hs, -1), prior="tikhonov", weight=1e-3, tol=1e-8).image
     for c, h in enumerate(hs):
-        # on the grid of the largest, so that what lies beyond the edges is as free as there
-        same = np.pad(h, (size - h.shape[0]) // 2 or 0) + 1e-6 * (stacked[..., 2] > 0)
-        alone = unblur.restore(y[..., c], same, prior="tikhonov", weight=1e-3, tol=1e-8).image
-        np.testing.assert_allclose(together[..., c], alone, atol=2e-3)
+        alone = unblur.restore(y[..., c], h, prior="tikhonov", weight=1e-3, tol=1e-8).image
+        np.testing.assert_allclose(together[..., c], alone, atol=2e-4)
 
 
 def test_axes_are_in_the_order_of_the_psf():
